@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from adaptive.likelihood import SAMPLED_PATTERNS, MultipleChoice
 from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
 from question_bank.files.load import load_stored
 from survey_service.analysis.simulate import Options, figures, simulate_survey
 from survey_service.errors import Invalid
 
-MOST_RESPONDENTS = 5000
+MOST_RESPONDENTS, FEWEST_RESPONDENTS = 5000, 200
 MOST_WORK = 1.5e8
 """Respondents x questions each x entries of the tables: about a second of one processor."""
+PRODUCT = 0.1
+"""How much of the time of an entry one takes that is part of a product of matrices: the ticks of a question with many options."""
 TREES = 20
 """How much longer an interview takes where questions depend on others."""
 
@@ -50,28 +53,41 @@ def simulate_bank(bank: Bank, request: SimulationRequest) -> dict[str, Any]:
     return {**found, "sure": [round(float(share), 6) for share in known]}
 
 
+def request_for(bank: Bank, survey: str, drop_out: float | None = None) -> SimulationRequest:
+    """Return a request of as many respondents as a bank of this size allows, up to the usual number, and at least `FEWEST_RESPONDENTS`."""
+    usual = SimulationRequest(survey, drop_out=drop_out)
+    return replace(usual, respondents=max(min(_most_respondents(bank), usual.respondents), FEWEST_RESPONDENTS))
+
+
 def _check_work(bank: Bank, request: SimulationRequest) -> None:
-    tables = compile_bank(bank).tables
-    questions = max((min(s.stop.at_most or len(s.questions), len(s.questions)) for s in bank.surveys), default=1)
-    each = max(questions, 1) * tables.flat.size * (1 if tables.forest is None else TREES)
-    most = int(min(MOST_WORK / each, MOST_RESPONDENTS))
+    most = _most_respondents(bank)
     if most < 1:
         raise Invalid("This bank is too large to be simulated here: use discern simulate.")
     if request.respondents > most:
         raise Invalid(errors=[{"path": "respondents", "message": f"at most {most} for a bank of this size"}])
 
 
+def _most_respondents(bank: Bank) -> int:
+    tables = compile_bank(bank).tables
+    questions = max((min(s.stop.at_most or len(s.questions), len(s.questions)) for s in bank.surveys), default=1)
+    sampled = [table for table in tables.questions if isinstance(table, MultipleChoice) and not table.enumerated]
+    entries = tables.flat.size + PRODUCT * len(sampled) * SAMPLED_PATTERNS * tables.classes**2
+    each = max(questions, 1) * entries * (1 if tables.forest is None else TREES)
+    return int(min(MOST_WORK / each, MOST_RESPONDENTS))
+
+
 @lru_cache(maxsize=32)
 def promise(source: str, survey: str, drop_out: float | None = None) -> dict[str, Any]:
     """Return `simulate_bank` for a published version, given by its stored source; computed once a process."""
-    return simulate_bank(load_stored(source), SimulationRequest(survey, drop_out=drop_out))
+    bank = load_stored(source)
+    return simulate_bank(bank, request_for(bank, survey, drop_out))
 
 
 @lru_cache(maxsize=64)
 def promise_without(source: str, survey: str, question: str) -> dict[str, Any]:
     """Return `simulate_bank` for a published version whose survey does not ask one of its questions. Raises Invalid for its only one."""
-    bank = load_stored(source)
-    return simulate_bank(_without(bank, survey, question), SimulationRequest(survey))
+    changed = _without(load_stored(source), survey, question)
+    return simulate_bank(changed, request_for(changed, survey))
 
 
 def _without(bank: Bank, survey_id: str, question: str) -> Bank:

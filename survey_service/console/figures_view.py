@@ -26,7 +26,7 @@ from survey_service.reviews.quotes import QuotesQuery, quotes_page
 from survey_service.store.banks import Banks
 
 MOST_QUOTES = 2
-QUOTES_READ = 50
+QUOTES_READ = 200
 MOST_CALLS = 10
 MOST_RUNS = 10
 MOST_LEVELS = 12
@@ -163,13 +163,16 @@ def _finding(found: Mapping[str, Any], words: _Words) -> dict[str, Any]:
 
 def _irritants(session: Session, banks: Banks, bank: str, found: Sequence[Mapping[str, Any]], words: _Words) -> list[dict[str, Any]]:
     """Return for each persona the words that set it apart, with approved quotes beside them, those that have the words first."""
+    quotes = quotes_page(session, banks, QuotesQuery(bank, limit=QUOTES_READ))[0] if found else []
     rows = []
     for persona in words.personas:
         own = [item for item in found if item["persona"] == persona["id"]]
         if own:
-            quotes, _ = quotes_page(session, banks, QuotesQuery(bank, persona=persona["id"], limit=QUOTES_READ))
             terms = [item["term"].casefold() for item in own]
-            best = sorted(quotes, key=lambda quote: -sum(term in quote["text"].casefold() for term in terms))
+            best = sorted(
+                (quote for quote in quotes if quote["persona"] == persona["id"]),
+                key=lambda quote: -sum(term in quote["text"].casefold() for term in terms),
+            )
             texts = list(dict.fromkeys(quote["text"] for quote in best))
             rows.append({**persona, "words": own, "quotes": texts[:MOST_QUOTES]})
     return rows

@@ -108,6 +108,7 @@ def survey_page(session: Session, banks: Banks, survey: str, filters: Filters, l
     leaving = _promise(session, bank.id, version, survey, _drop_out(report)) if promised is not None and _drop_out(report) else None
     shown = report["funnel"]["shown"]
     sure = Share(report["funnel"]["sure"], shown)
+    figures = {"shares": [], "answers": []} if filters.as_address else _figures(session, banks, bank)
     return {
         "survey": survey,
         "bank": bank.id,
@@ -130,7 +131,8 @@ def survey_page(session: Session, banks: Banks, survey: str, filters: Filters, l
         "kept": _kept(sure, promised),
         "steps": _steps(report, promised),
         "questions": _questions(report, bank, language),
-        "personas": [] if filters.as_address else _personas(session, banks, bank, language),
+        "personas": _personas(figures["shares"], bank, language),
+        "scale": _scale(figures["answers"], bank, survey, language),
         "example": promised if not shown else None,
     }
 
@@ -217,13 +219,17 @@ def _questions(report: Mapping[str, Any], bank: Bank, language: str) -> list[dic
     return rows
 
 
-def _personas(session: Session, banks: Banks, bank: Bank, language: str) -> list[dict[str, Any]]:
-    """Return the share of each persona in all contacts of the bank, with its interval, beside the share that the bank says."""
+def _figures(session: Session, banks: Banks, bank: Bank) -> dict[str, Any]:
+    """Return the figures per persona of the bank's last snapshot, nothing where there is none."""
     try:
-        report = kpi_report(read_snapshot(session, banks, bank.id), KpiQuery())
+        return kpi_report(read_snapshot(session, banks, bank.id), KpiQuery())
     except DiscernError:
-        return []
-    figures = {figure["persona"]: figure if figure["state"] == "shown" else None for figure in report["shares"]}
+        return {"shares": [], "answers": []}
+
+
+def _personas(shares: Sequence[Mapping[str, Any]], bank: Bank, language: str) -> list[dict[str, Any]]:
+    """Return the share of each persona in all contacts of the bank, with its interval, beside the share that the bank says."""
+    figures = {figure["persona"]: figure if figure["state"] == "shown" else None for figure in shares}
     return [
         {
             "id": persona.id,
@@ -235,6 +241,22 @@ def _personas(session: Session, banks: Banks, bank: Bank, language: str) -> list
         for place, persona in enumerate(bank.personas)
         if figures
     ]
+
+
+def _scale(answers: Sequence[Mapping[str, Any]], bank: Bank, survey: str, language: str) -> dict[str, Any] | None:
+    """Return the mean answer of each persona to the first scale of the survey of which one is shown, None where there is none."""
+    for name in bank.survey(survey).questions:
+        question = bank.question(name)
+        found = next((row["figures"] for row in answers if row["question"] == name and row["option"] is None), ())
+        if question.type == "scale" and any(figure["state"] == "shown" for figure in found):
+            low, high = question.points[0], question.points[-1]
+            labels = {point: in_language(question.labels.get(point), language, bank.language) for point in (low, high)}
+            return {
+                "text": in_language(question.text, language, bank.language) or name,
+                **{"low": low, "high": high, "labels": {point: words for point, words in labels.items() if words}},
+                "rows": _personas(found, bank, language),
+            }
+    return None
 
 
 def weakest(questions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

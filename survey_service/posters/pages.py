@@ -1,6 +1,6 @@
 """Pages of personas: who they are, a poster of each on A3 or A4, and a booklet of all, for a printer or as PDF files."""
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from werkzeug.http import dump_options_header
 
 from survey_service.banks.publishing import newest_versions
@@ -86,7 +86,7 @@ def _language() -> str:
 
 
 def _as_page(sheets: Sheets, persona: str | None, size: str) -> Response:
-    html = poster_html(sheets, _language(), persona, size, nonce=g.nonce)
+    html = poster_html(sheets, _language(), persona, size)
     return Response(html, content_type="text/html; charset=utf-8")
 
 

@@ -24,7 +24,7 @@ class PdfNotInstalled(DiscernError):
     status, code = 406, "pdf_not_installed"
 
 
-def poster_html(sheets: Sheets, wanted: str, persona: str | None, size: str, *, is_pdf: bool = False, nonce: str = "") -> str:
+def poster_html(sheets: Sheets, wanted: str, persona: str | None, size: str, *, is_pdf: bool = False) -> str:
     """Return the page of one persona, or of all where none is named. Raises NotFound."""
     shown = sheets.personas if persona is None else [sheets.one(persona)]
     values: dict[str, Any] = {
@@ -33,7 +33,6 @@ def poster_html(sheets: Sheets, wanted: str, persona: str | None, size: str, *, 
         "persona": persona,
         "size": size,
         "is_pdf": is_pdf,
-        "nonce": nonce,
         "images": {sheet.id: sheet.image for sheet in shown if sheet.image and (not is_pdf or is_drawable(sheet.image))},
         "title_class": lambda sheet: _class_of(sheet.name, (30, 50, 75)),
         "needs_class": lambda text: _class_of(text, (90, 160, 220)),
@@ -53,7 +52,8 @@ def pdf_of(html: str) -> bytes:
         from weasyprint import HTML  # noqa: PLC0415  (of the extra; it loads Pango)
     except (ImportError, OSError):  # OSError: Pango is not there
         raise PdfNotInstalled from None
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)
+    for noisy in ("weasyprint", "fontTools"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     made: bytes = HTML(string=html, base_url=BASE, url_fetcher=_fetcher()).write_pdf()
     return made
 

@@ -26,6 +26,7 @@ from survey_service.store.banks import Banks
 
 MOST_TRAITS = 5
 MOST_PETALS = 20
+QUOTES_READ = 200
 IMAGE = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
 LARGEST_IMAGE = 200_000
 """Characters of a persona's image, written as a data URI: about 150 kB of picture."""
@@ -128,6 +129,7 @@ def sheets_of(session: Session, banks: Banks, bank: str, language: str) -> Sheet
     report = kpi_report(read_snapshot(session, banks, bank), KpiQuery())
     shares = {figure["persona"]: figure for figure in report["shares"] if figure["state"] == "shown"}
     found = _traits(compiled, report, shares, language)
+    quotes = _quotes(session, banks, bank)
     simulated = _simulated(session, compiled.bank, version)
     names = {persona.id: _words(persona.name, compiled.bank, language) or persona.id for persona in compiled.bank.personas}
     petals = _petals(found, [persona.prior for persona in compiled.bank.personas])
@@ -140,7 +142,7 @@ def sheets_of(session: Session, banks: Banks, bank: str, language: str) -> Sheet
             traits=_best(found[place], {question.id for question in compiled.bank.questions if question.type != "multiple"}),
             petals=[found[place][number] for number in petals],
             kpis=_kpis(compiled.bank, report, persona.id, language),
-            quote=_quote(session, banks, bank, persona.id),
+            quote=quotes.get(persona.id),
             **_recognised(simulated.get(persona.id), names, persona.id),
         )
         for place, persona in enumerate(compiled.bank.personas)
@@ -264,10 +266,12 @@ def _kpi(name: str, kind: str, figure: Mapping[str, Any], ends: Mapping[int, str
     return Kpi(name, kind, value, low, high, figure["people"], ends)
 
 
-def _quote(session: Session, banks: Banks, bank: str, persona: str) -> str | None:
-    """Return the newest approved quote of somebody who is probably of this persona."""
-    quotes, _ = quotes_page(session, banks, QuotesQuery(bank, persona=persona, limit=1))
-    return str(quotes[0]["text"]) if quotes else None
+def _quotes(session: Session, banks: Banks, bank: str) -> dict[str, str]:
+    """Return for each persona the newest approved quote of somebody who is probably of it, among the newest of all."""
+    found: dict[str, str] = {}
+    for quote in quotes_page(session, banks, QuotesQuery(bank, limit=QUOTES_READ))[0]:
+        found.setdefault(quote["persona"], quote["text"])
+    return found
 
 
 def _simulated(session: Session, bank: Bank, version: int) -> dict[str, Mapping[str, Any]]:

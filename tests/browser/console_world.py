@@ -28,6 +28,7 @@ from survey_service.settings import Settings
 from survey_service.stages.checks import check_some
 from survey_service.stages.readiness import fit as fit_readiness
 from survey_service.store.migrate import migrate
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import ApiKey, Belief, Contact
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.reviews import QuoteApproval, Review
@@ -171,7 +172,7 @@ def _live(session: Any, rng: random.Random, now: datetime) -> None:
     """Let contacts have attributes, read the guide and order, and complain, each like its likeliest persona; as many more never answer."""
     source = session.exec(select(ApiKey.id)).first()
     beliefs = list(session.exec(select(Belief.contact_id, Belief.top).where(Belief.bank == "car-buyers").order_by(Belief.contact_id)))
-    silent = [(f"ct_silent_{number:05}", rng.choice([top for _, top in beliefs])) for number in range(len(beliefs))]
+    silent = [(new_id("ct"), rng.choice([top for _, top in beliefs])) for _ in beliefs]
     stamp = {"sequence": 0, "created_at": now, "updated_at": now, "consent": {}}
     session.execute(insert(Contact), [{"id": name, "attributes": {}, **stamp} for name, _ in silent])
     events, reviews, approvals = [], [], []

@@ -12,8 +12,8 @@ SNIPPETS = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTIL
 
 
 def test_the_page_has_its_snippets():
-    """The number of snippets is fixed, so that a broken fence does not empty the next test."""
-    assert len(SNIPPETS) == PAGE.read_text("utf-8").count("```yaml") == 11
+    """Every fence is closed, so that the next test is not empty."""
+    assert len(SNIPPETS) == PAGE.read_text("utf-8").count("```yaml") > 10
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)

@@ -1,7 +1,13 @@
 """Drafts over the API: two authors lose nothing, mistakes are kept and named, and publishing says what it changes."""
 
+import json
+import re
+
 import pytest
 
+from question_bank.files.load import read_bank
+from survey_service.banks.simulation import SimulationRequest, request_for, simulate_bank
+from survey_service.errors import Invalid
 from survey_service.web.api_keys import create_key
 from tests.survey_service.contacts.people import respondent
 from tests.survey_service.service import BANK
@@ -167,3 +173,20 @@ def test_only_admins_publish(any_service):
     etag = any_service.call("PUT", DRAFT, data=CHANGED, key=key).headers["ETag"]
 
     assert any_service.call("POST", f"{DRAFT}/publish", headers={"If-Match": etag}, key=key).status_code == 403
+
+
+def test_many_ticks_of_many_personas_are_not_simulated_for_a_request():
+    """Of a question with more than ten options thousands of patterns are drawn for each persona: a product of large matrices."""
+    names, options = [f"p{number}" for number in range(16)], [f"o{number}" for number in range(12)]
+    shares = {name: [0.1 + 0.8 * ((place + option) % 7) / 7 for option in range(12)] for place, name in enumerate(names)}
+    question = {"id": "why", "type": "multiple", "text": "Why?", "options": [{"id": option, "text": option} for option in options]}
+    bank = {
+        **{"bank": "many", "personas": [{"id": name} for name in names], "surveys": [{"id": "ask"}]},
+        "questions": [{**question, "likelihood": shares}, {**question, "id": "what", "likelihood": shares}],
+    }
+
+    with pytest.raises(Invalid) as refused:
+        simulate_bank(read_bank(json.dumps(bank)), SimulationRequest("ask"))
+
+    most = re.fullmatch(r"at most (\d+) for a bank of this size", refused.value.errors[0]["message"])
+    assert request_for(read_bank(json.dumps(bank)), "ask").respondents == int(most[1])

@@ -9,6 +9,7 @@ from PIL import Image
 
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
+from survey_service.console.survey_view import Filters, survey_page
 from survey_service.figures.snapshot import compute
 from survey_service.posters.paper import is_drawable
 from survey_service.posters.sheets import LARGEST_IMAGE, image_of, sheets_of
@@ -69,6 +70,11 @@ def test_measured_answers_have_intervals_and_leave_themselves_out(service):
     report = service.call("GET", "/api/v1/kpi/cars").json
     row = next(row for row in report["answers"] if row["option"] == "power")
     assert next(figure["value"] for figure in row["figures"] if figure["persona"] == "driver") == power.value
+    with service.parts.store.reading() as session:
+        scale = survey_page(session, service.parts.banks, "all", Filters(), "en")["scale"]
+        assert survey_page(session, service.parts.banks, "all", Filters(channel="app"), "en")["scale"] is None
+    assert (scale["text"], scale["low"], scale["high"], scale["labels"]) == ("Happy?", 1, 5, {1: "No", 5: "Yes"})
+    assert scale["rows"][0]["figure"]["value"] == happy.value
     text = signed_in(service).get("/console/p/cars/driver/poster").text
     assert f"{round(100 * power.low)} to {round(100 * power.high)}; all: {round(100 * power.everybody)}" in text
 

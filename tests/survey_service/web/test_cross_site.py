@@ -23,7 +23,6 @@ FORMS = {  # every form of every page: its action, and the secret that a submiss
     "console/templates/begin_words.html": ("POST /console/new",),
     "console/templates/survey.html": ("POST /console/s/<survey>/state",),
     "console/templates/banks.html": ("POST /console/b",),
-    "console/templates/base_contacts.html": ("POST /console/a/<bank>/run",),
     "console/templates/contact.html": ("POST /console/c/<contact>/label", "POST /console/c/<contact>/erase"),
     "console/templates/contacts.html": ("POST /console/c",),
     "console/templates/deliveries.html": ("POST /console/d/<delivery>/again",),

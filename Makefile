@@ -73,7 +73,7 @@ lock:  ## the lock files anew; UPGRADE=--upgrade takes newer versions
 	@./requirements/install.sh dev
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements/run.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra analysis -c requirements/run.txt -o requirements/analysis.txt
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra analysis --extra posters --extra dev -c requirements/analysis.txt -o requirements/dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra analysis --extra posters --extra oidc --extra dev -c requirements/analysis.txt -o requirements/dev.txt
 	printf 'hatchling\neditables\n' | $(COMPILE) $(UPGRADE) - -o requirements/build.txt
 	echo uv | $(COMPILE) $(UPGRADE) - -o requirements/uv.txt
 

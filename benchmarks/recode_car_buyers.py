@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from question_bank.answer_values import Value
-from question_bank.datasets.answer_table import read_answers, read_column_map
+from question_bank.datasets.answer_table import read_answers
+from question_bank.datasets.column_map import read_column_map
 from question_bank.definitions import Bank, Question
 from question_bank.files.load import read_bank
 

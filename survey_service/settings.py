@@ -55,6 +55,7 @@ class SettingsInvalid(Exception):
         self.problems = problems
 
 
+OIDC = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
 LOG_FORMATS = ("text", "json")
 
 
@@ -70,6 +71,9 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "text"
     retention_days: int | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
     demo_receiver: str | None = None
     metrics_folder: str | None = None  # where the processes of one server add up their counters; made by `discern serve`
     limit_per_token: Limit | None = PER_TOKEN
@@ -105,6 +109,9 @@ class Settings:
                 found[name] = read(environment.get(variable, default))
             except ValueError as wrong:
                 problems.append(f"{variable}: {wrong}")
+        oidc = [f"DISCERN_{name.upper()}" for name in OIDC if not found.get(name)]
+        if 0 < len(oidc) < len(OIDC):
+            problems.append(f"{', '.join(oidc)}: missing, and needed beside the other setting of DISCERN_OIDC_")
         if problems:
             raise SettingsInvalid(problems)
         return cls(**found)
@@ -190,5 +197,8 @@ _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "limit_per_survey": (_limit, str(PER_SURVEY)),
     "limit_intake_per_key": (_limit, str(INTAKE_PER_KEY)),
     "limit_intake_per_address": (_limit, str(INTAKE_PER_ADDRESS)),
+    "oidc_issuer": (lambda text: _base_url(text) if text else None, ""),
+    "oidc_client_id": (str, ""),
+    "oidc_client_secret": (str, ""),
     "demo_receiver": (lambda text: _base_url(text) if text else None, ""),
 }

@@ -13,10 +13,13 @@ from urllib.parse import quote
 
 from cryptography.fernet import InvalidToken
 
-from question_bank.datasets.answer_table import read_answers, read_column_map
+from question_bank.datasets.answer_table import read_answers
+from question_bank.datasets.column_map import read_column_map
 from question_bank.datasets.infer import read_dataset
 from question_bank.exports.table_files import AnswersInvalid, decode, parse_csv
 from question_bank.files.load import check_bank, read_bank
+from question_bank.imports.builder import NotImportable
+from survey_service.analysis.bank_imports import import_bank
 from survey_service.contacts.identity import read_identity, sign_identity
 from survey_service.crypto import Keyring
 from survey_service.egress.retry_after import retry_after_of
@@ -43,6 +46,19 @@ TEN_MISTAKES = ROOT / "tests" / "question_bank" / "ten-mistakes.yaml"
 ANSWERS = b"owns,reasons.safety,reasons.power,reasons.price,happy,km,why\nyes,1,0,0,4,20..40,Because\nno,,,,2,12000,\nyes,0,1,1,5,..9,x\n"
 SPREADSHEET = "sep=;\nowns;happy;km\nyes;4;12,5\nno;1;3,25\nyes;5;8\n".encode("utf-16")
 CONTACTS = b'external_id,email,language\ncrm-1,zoe@example.com,fr\n"crm,2",,en\n'
+EXPORT = (
+    b"Respondent ID,Why?,,Income,Fast?,Extras\n,Price,Style,Response,Response,Response\n1,Price,,45 000 EUR,Agree,Roof;Radio\n"
+    b"2,,Style,7 500 EUR,strongly disagree,Radio\n3,Price,Style,N/A,Neutral,Roof\n4,,Style,900 EUR,1 - low,-99\n"
+)
+FORM = (
+    b'{"title": "T", "settings": {"language": "fr"}, "fields": [{"title": "Q", "type": "dropdown", '
+    b'"properties": {"choices": [{"label": "a"}, {"label": "b"}]}}, {"title": "N", "type": "number"}, '
+    b'{"title": "S", "type": "rating"}]}'
+)
+STRUCTURE = (
+    b"<document><languages><language>en</language></languages><questions><rows><row><qid>1</qid><type>5</type><title>q</title>"
+    b"<question>How?</question></row></rows></questions></document>"
+)
 COLUMNS = (
     b"columns:\n  a: owns\n  b: {question: happy, values: {good: 5, bad: 1}}\nignore: [c, d]\nlabels: {seg: {D: driver}}\nsilent: [km]\n"
 )
@@ -53,10 +69,11 @@ def pure_targets() -> Iterator[Target]:
     banks = [file.read_bytes() for file in (EXAMPLES / "car-buyers.yaml", TEN_MISTAKES)] + [BANK.encode(), _as_json(BANK)]
     bank = read_bank(BANK)
     yield Target("bank", banks, lambda given: check_bank(given, "fuzz.yaml"))
-    files = [ANSWERS, SPREADSHEET, CONTACTS]
+    files = [ANSWERS, SPREADSHEET, CONTACTS, EXPORT]
     yield Target("csv: fit", files, lambda given: read_dataset(parse_csv(decode(given, "f"), "f"), "f"), (AnswersInvalid,))
     yield Target("csv: replay", files, lambda given: read_answers(decode(given, "f"), bank, "f"), (AnswersInvalid,))
     yield Target("csv: links", files, lambda given: read_contacts(parse_csv(decode(given, "f"), "f")), (AnswersInvalid,))
+    yield Target("import", [FORM, STRUCTURE], lambda given: import_bank("f", given), (NotImportable,))
     yield Target("column map", [COLUMNS, (EXAMPLES / "car-buyers-published.columns.yaml").read_bytes()], _column_map, (AnswersInvalid,))
     yield Target("json body", [_as_json(BANK), b'{"a": [1, 2.5, true, null, "x\\u00e9"]}'], read_json, (MalformedBody,))
     yield _tokens()

@@ -148,6 +148,16 @@ def test_the_file_of_links_is_written_as_the_file_of_contacts(run, tmp_path, sep
     assert table(out.read_bytes().decode(encoding), separator)[0]["external_id"] == "zoë"
 
 
+def test_links_says_what_it_left_out_of_the_file(run):
+    """A title above the names of the columns, and a note below the contacts."""
+    done = run("all", contacts="Contacts of May,,\nexternal_id,email,city\nzoe,z@example.com,Lyon\nSource: our CRM on 1 May,,\n")
+
+    assert done.exit_code == 0, done.output
+    assert [row["external_id"] for row in table(done.stdout)] == ["zoe"]
+    assert "stdin: line 1 above the names of the columns left out" in done.stderr
+    assert 'stdin: line 4 below the answers left out: "Source: our CRM on 1 May"' in done.stderr
+
+
 def test_links_are_written_to_a_workbook(run, tmp_path):
     """Every cell is text."""
     out = tmp_path / "links.xlsx"

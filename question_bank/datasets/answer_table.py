@@ -1,24 +1,8 @@
-"""Answers to a bank's questions from a CSV file: one column per question (per option ``question.option`` of a multiple question).
+"""Answers to a bank's questions from a file: one column per question, or per option ``question.option`` of a multiple question.
 
-A column map says which question each column of a foreign file belongs to:
-
-    columns:
-      ch_safety: reasons.safety            # 0/1, true/false or yes/no
-      satisfaction: satisfaction
-      sporty: {question: sportiness, values: {good: right, more sport: sportier}}
-      extras: {question: extras, separator: ";", values: {Roof: roof, Radio: radio}}      # several options in a cell
-      ch_price: {question: reasons.price, empty: unticked}   # anything is a tick, an empty cell is none where another option is ticked
-      newsletter: {question: newsletter, values: {x: "yes"}, empty: "no"}                 # what an empty cell means
-      brand: {question: brand, values: {A: a, B: b}, others: ignored}                      # own words behind "other" are no answer
-      income: {question: income, decimal: ",", missing: {"-99": refuse}}  # 45.000,50 € is a number; skip, dont_know or refuse
-    ignore: [model, gear]
-    labels: {segment: {Drivers: driver}}   # the persona of each name in a label column
-    silent: [income]                       # an empty cell of these questions is a skip, as it was when the bank was fitted
-    keep_repeats: true                     # equal lines are different people
-
-Words are compared without case and with one space between them. Words that mean no answer in every file, such as ``N/A`` or ``Don't
-know``, are empty cells. All problems are reported at once, with line and column; or, where the reader says so, what is unknown is left
-out and counted.
+A column map says how a foreign file is read: `column_map`. Words are compared without case and with one space between them. Words that mean
+no answer in every file, such as ``N/A`` or ``Don't know``, are empty cells. All problems are reported at once, with line and column; or,
+where the reader says so, what is unknown is left out and counted.
 """
 
 from collections import Counter
@@ -27,20 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import yaml
 
 from adaptive.evaluation.replay import Respondents
 from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, Value, canonical
 from question_bank.compile import CompiledBank, ObservedAnswer
+from question_bank.datasets.column_map import ColumnMap
 from question_bank.datasets.duplicate_rows import find_duplicate_rows
 from question_bank.definitions import Bank, Question
 from question_bank.exports.numbers import Written
 from question_bank.exports.table_files import AnswersInvalid, Cells, parse_csv
-from question_bank.exports.ticks import split_cell
+from question_bank.exports.ticks import is_no_tick, split_cell
 from question_bank.exports.words import binary_code, plain, silence_of
-from question_bank.files.source import Unreadable, decode_text
-from question_bank.files.yaml_source import read_yaml
 
 
 @dataclass(frozen=True)
@@ -72,28 +54,6 @@ class Column:
 
 
 @dataclass(frozen=True)
-class ColumnMap:
-    """Foreign column names: the question of each, the ignored ones, and the persona of each name in a label column."""
-
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    ignore: frozenset[str] = frozenset()
-    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    silent: frozenset[str] = frozenset()
-    keep_repeats: bool = False
-
-    def written(self) -> str:
-        """Return the YAML from which `read_column_map` reads this map."""
-        entries: dict[str, object] = {"columns": dict(self.columns), "ignore": sorted(self.ignore)}
-        if self.labels:
-            entries["labels"] = {column: dict(names) for column, names in self.labels.items()}
-        if self.silent:
-            entries["silent"] = sorted(self.silent)
-        if self.keep_repeats:
-            entries["keep_repeats"] = True
-        return yaml.safe_dump(entries, allow_unicode=True, sort_keys=False)
-
-
-@dataclass(frozen=True)
 class AnswerTable:
     """The answers of each respondent: question id -> canonical value, absent where the cell is empty. `labels` come from a label column.
 
@@ -107,40 +67,6 @@ class AnswerTable:
     silent: frozenset[str] = frozenset()
     dropped: int = 0
     left_out: tuple[str, ...] = ()
-
-
-ENTRIES: Mapping[str, type] = {"columns": dict, "ignore": list, "labels": dict, "silent": list, "keep_repeats": bool}
-
-
-def read_column_map(text: str, file: str) -> ColumnMap:
-    """Return the column map written in `text`. Raises AnswersInvalid."""
-    read = _parse(text, file)
-    if not isinstance(read, dict) or not all(name in ENTRIES and isinstance(value, ENTRIES[name]) for name, value in read.items()):
-        expected = "columns (a map from column to question) and ignore (a list of columns)"
-        raise AnswersInvalid([f"{file}: give two entries: {expected}; and where needed labels, silent and keep_repeats"])
-    if not all(isinstance(names, dict) for names in read.get("labels", {}).values()):
-        expected = "a map from the names in the column to persona ids, such as {segment: {Drivers: driver}}"
-        raise AnswersInvalid([f"{file}: labels: give {expected}"])
-    return ColumnMap(
-        read.get("columns", {}),
-        frozenset(map(str, read.get("ignore", []))),
-        {str(column): {str(name): str(persona) for name, persona in names.items()} for column, names in read.get("labels", {}).items()},
-        frozenset(map(str, read.get("silent", []))),
-        read.get("keep_repeats", False),
-    )
-
-
-def _parse(text: str, file: str) -> Any:
-    """Parse YAML with the reader of banks, which limits aliases and depth."""
-    try:
-        source = read_yaml(decode_text(text))
-    except Unreadable as wrong:
-        raise AnswersInvalid([f"{file}:{wrong.finding.line}: {wrong.finding.wrong}"]) from None
-    if source.findings:
-        raise AnswersInvalid(
-            [f"{file}:{finding.line or source.line(finding.path)}: {finding.wrong}: {finding.todo}" for finding in source.findings]
-        )
-    return source.data
 
 
 def read_answers(
@@ -267,8 +193,9 @@ def _row(cells: Sequence[str], columns: Sequence[Column | None], where: str, pro
                 _unknown(column, cell, f'{where}: column "{column.name}": {wrong.message}', problems, left_out)
             continue
         if not text and column.empty is not None:
-            text = column.empty
-        elif column.is_silent(text):
+            row[column.question.id] = canonical(column.question, column.empty)
+            continue
+        if column.is_silent(text):
             continue
         value, unknown = _value(text, column)
         if value is not None:
@@ -297,7 +224,7 @@ def _are_unticked(question: str, marks: Mapping[str, bool | None], columns: Sequ
 
 def _tick(cell: str, column: Column) -> bool | None:
     """Return whether an option is ticked, None for an empty cell. Raises ImpossibleValue."""
-    if column.is_silent(cell):
+    if not cell or plain(cell) in column.missing or is_no_tick(cell):
         return None
     code = binary_code(column.values.get(plain(cell), cell))
     if code is None and column.empty == "unticked":
@@ -319,7 +246,7 @@ def _value(cell: str, column: Column) -> tuple[Value | None, list[tuple[str, str
     try:
         return canonical(column.question, _raw(cell, column)), []
     except ImpossibleValue as wrong:
-        return None, [(cell, wrong.message)]
+        return None, [(cell, wrong.message)] if column.others is None else []
 
 
 def _parts(cell: str, column: Column) -> tuple[list[str], list[str]]:

@@ -69,7 +69,9 @@ def infer_column(column: PreparedColumn, taken: set[str], kind: str | None = Non
         question = replace(question, labels=_point_labels(column, question, language))
         return Column(name, question, encode(values, {value: int(_normalised(value)) - low for value in distinct}), {}, reading=reading)
     single = _single(column, distinct, Question(slug(name, taken), "single", text, seconds=SECONDS_BY_TYPE["single"]), language)
-    return replace(single, reading=missing | ({"empty": column.empty} if column.empty is not None else {}))
+    if column.empty is None:
+        return replace(single, reading=missing)
+    return replace(single, values=dict.fromkeys(column.marks, "yes"), reading=missing | {"empty": column.empty})
 
 
 def _point_labels(column: PreparedColumn, question: Question, language: str) -> dict[int, Text]:
@@ -105,9 +107,10 @@ def _cell_ticks(column: PreparedColumn, question: Question, missing: Mapping[str
     places = {word: place for place, word in enumerate(options)}
     codes = np.full((len(column.values), len(options)), MISSING, dtype=np.int64)
     for row, value in enumerate(column.values):
-        if value:
+        ticked = [places[word] for word in ticks.ticked(value) if word in places]
+        if ticked:
             codes[row] = 0
-            codes[row, [places[word] for word in ticks.ticked(value) if word in places]] = 1
+            codes[row, ticked] = 1
     reading = {"separator": ticks.separator, **missing}
     values = {text: options[plain(text)].id for text in ticks.options}
     asked = replace(question, options=tuple(options.values()))

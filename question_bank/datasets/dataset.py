@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from adaptive.arrays import Bools, Floats, Ints
-from question_bank.datasets.answer_table import ColumnMap
+from question_bank.datasets.column_map import ColumnMap
 from question_bank.definitions import Question
 
 

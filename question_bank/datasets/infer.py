@@ -19,7 +19,8 @@ from question_bank.datasets.prepare import MOST_LEVELS, prepare
 from question_bank.datasets.read_options import ReadOptions, option_problems
 from question_bank.definitions import SECONDS_BY_TYPE, Option, Question
 from question_bank.exports.table_files import AnswersInvalid, Cells, parse_csv
-from question_bank.exports.words import plain, silence_of
+from question_bank.exports.ticks import is_no_tick
+from question_bank.exports.words import binary_code, plain
 
 CLOSE_TO_ONE = 1e-3
 
@@ -94,7 +95,7 @@ def _multiple(cells: Cells, group: OptionGroup, taken: set[str], language: str) 
         problems += [
             (row, f'"{value}" in "{name}" is neither 1 nor 0')
             for row, value in enumerate(values)
-            if value and value not in ticks and silence_of(value) is None
+            if value and value not in ticks and not is_no_tick(value)
         ]
         if not any(values) and not group.empty_is_unticked:
             problems.append((None, f'nobody saw its option "{name}": leave it out with --without {name}'))
@@ -116,7 +117,10 @@ def _multiple(cells: Cells, group: OptionGroup, taken: set[str], language: str) 
         seconds=SECONDS_BY_TYPE["multiple"],
         options=tuple(options.values()),
     )
-    reading = {"empty": "unticked"} if group.empty_is_unticked else {}
+    reading: dict[str, object] = {"empty": "unticked"} if group.empty_is_unticked else {}
+    odd = {cell: str(tick) for column in group.columns.values() for cell, tick in column.ticks.items() if binary_code(cell) != tick}
+    if odd and not group.empty_is_unticked:
+        reading["values"] = {cell: str(tick) for column in group.columns.values() for cell, tick in column.ticks.items()}
     return Column(group.name, question, codes, {}, {name: option.id for name, option in options.items()}, reading=reading)
 
 

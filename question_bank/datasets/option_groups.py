@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from question_bank.exports.not_questions import FREE_TEXT_NAME
 from question_bank.exports.table_files import Cells
-from question_bank.exports.ticks import OptionColumn, option_column, stem_of
-from question_bank.exports.words import binary_code, plain, silence_of
+from question_bank.exports.ticks import OptionColumn, is_no_tick, option_column, stem_of
+from question_bank.exports.words import binary_code, plain
 
 SURE_STEM = re.compile(r".+(\[.+\]|\.[^.]+|\s-\s.+|:\s.+)", re.DOTALL)
 """A name that says it is an option of a question; ``Q1_2`` may as well be a question of its own."""
@@ -86,10 +86,10 @@ def _group(cells: Cells, question: str, members: Sequence[tuple[str, str]], *, i
 
 def _are_coded(cells: Cells, members: Sequence[tuple[str, str]]) -> Callable[[str], int | None] | None:
     """Return how cells are read where an option's column holds its number or nothing, or 1 and 2 as SoSci writes them."""
-    values = [{cell for cell in cells.column(name) if cell and silence_of(cell) is None} for name, _ in members]
+    values = [{cell for cell in cells.column(name) if cell and not is_no_tick(cell)} for name, _ in members]
     if len(members) < 2 or not any(values):
         return None
-    if {plain(name) for name in cells.header} >= SOSCI and all(own <= {"1", "2", "-1", "-9"} for own in values):
+    if {plain(name) for name in cells.header} >= SOSCI and all(own <= {"1", "2"} for own in values):
         return {"1": 0, "2": 1}.get
     numbers = [next(iter(own)) for own in values if len(own) == 1]
     if all(len(own) <= 1 for own in values) and len(numbers) > 1 and len(set(numbers)) == len(numbers) and all(map(str.isdigit, numbers)):
@@ -98,7 +98,7 @@ def _are_coded(cells: Cells, members: Sequence[tuple[str, str]]) -> Callable[[st
 
 
 def _anything(cell: str) -> int | None:
-    return 1 if cell and silence_of(cell) is None else None
+    return 1 if cell and not is_no_tick(cell) else None
 
 
 def _option_text(text: str, option: str) -> str:

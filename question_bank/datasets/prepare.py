@@ -39,7 +39,8 @@ WIDEST = 21
 class PreparedColumn:
     """A column that is a question: its text, its cells with silence emptied and numbers as programs write them, and how they were read.
 
-    `points` are those of ordered words, `ticks` several options in a cell, `empty` the value of an empty cell where that is an answer.
+    `points` are those of ordered words, `ticks` several options in a cell, `empty` the value of an empty cell where that is an answer
+    and `marks` what the others hold.
     `bounds` are the ends of a scale of which other columns hold points that nobody chose here. With `has_own_words` some respondents wrote
     another answer behind "other", which was emptied.
     """
@@ -54,6 +55,7 @@ class PreparedColumn:
     bounds: tuple[int, int] | None = None
     labels: Sequence[tuple[str, str]] = ()
     empty: str | None = None
+    marks: tuple[str, ...] = ()
     is_nominal: bool = False
     doubts: tuple[str, ...] = ()
     has_own_words: bool = False
@@ -110,7 +112,8 @@ def _is_specified(cells: Cells, name: str, groups: Sequence[OptionGroup]) -> boo
 def _no_question(cells: Cells, name: str) -> str | None:
     """Return why a column is no question, from its name, its text and the form of its cells."""
     values = cells.column(name)
-    filled = [value for value in values if value and silence_of(value) is None]
+    answers = {value for value in set(values) if value and silence_of(value) is None}
+    filled = [value for value in values if value in answers]
     if not filled:
         return "empty"
     reason = reason_of_name([name, cells.texts.get(name, "")])
@@ -199,7 +202,7 @@ def _column(cells: Cells, name: str, options: ReadOptions, silence: Silence) -> 
     if kind is None and len({plain(value) for value in distinct}) == 1 and "" in values:
         mark = option_column(name, name, values, in_group=False)
         if mark is not None and mark.empty_is_unticked and not silence.kinds:
-            return replace(column, values=["yes" if value else "no" for value in values], empty="no")
+            return replace(column, values=["yes" if value else "no" for value in values], empty="no", marks=tuple(distinct))
     if kind in (None, "scale"):
         points = numbered_points(distinct, sure=kind == "scale")
         if points is not None:
@@ -208,12 +211,20 @@ def _column(cells: Cells, name: str, options: ReadOptions, silence: Silence) -> 
         ticks = find_cell_ticks(values)
         if ticks is not None:
             return _without_own_words(replace(column, ticks=ticks))
-    writing = None if kind == "single" else find_writing(distinct, decimal_commas=cells.decimal_commas)
-    if writing is not None and not (writing.unit and len(distinct) <= 2):
-        plain_values = [_plain_number(writing, value) for value in values]
-        done = replace(column, values=plain_values, writing=writing)
-        return replace(done, doubts=(_doubt_of_writing(writing, distinct),)) if writing.is_ambiguous else done
-    return column if kind is not None else _without_own_words(column)
+    number = None if kind == "single" else _as_numbers(column, distinct, decimal_commas=cells.decimal_commas)
+    return number or (column if kind is not None else _without_own_words(column))
+
+
+def _as_numbers(column: PreparedColumn, distinct: Sequence[str], *, decimal_commas: bool) -> PreparedColumn | None:
+    """Return the column with its numbers as programs write them, None where it has none; two written amounts are two options."""
+    writing = find_writing(distinct, decimal_commas=decimal_commas)
+    if writing is None:
+        return None
+    values = [_plain_number(writing, value) for value in column.values]
+    if not _only_numbers(distinct) and len(set(filter(None, values))) <= 2:
+        return None
+    doubts = (_doubt_of_writing(writing, distinct),) if writing.is_ambiguous else ()
+    return replace(column, values=values, writing=writing, doubts=doubts)
 
 
 def _without_own_words(column: PreparedColumn) -> PreparedColumn:

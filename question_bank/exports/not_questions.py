@@ -1,6 +1,7 @@
 """Recognise columns that are no questions: personal data, and what survey tools write beside the answers."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
@@ -229,14 +230,14 @@ def reason_of_content(values: Sequence[str]) -> str | None:
     >>> reason_of_content(["ann@example.com", "red"]), reason_of_content(["2026-01-31 10:00", "2026-02-01"]), reason_of_content(["red"])
     ('an e-mail address', 'a time stamp', None)
     """
-    filled = [value for value in values if value]
-    if not filled:
+    counts = Counter(value for value in values if value)
+    total = sum(counts.values())
+    if not total:
         return None
     for reason, pattern, share in CONTENT:
-        hits = sum(bool(pattern.fullmatch(value)) for value in filled)
-        if hits > share * len(filled):
+        if sum(count for value, count in counts.items() if pattern.fullmatch(value)) > share * total:
             return reason
-    return "an e-mail address" if any(EMAIL.search(value) for value in filled) else None
+    return "an e-mail address" if any("@" in value and EMAIL.search(value) for value in counts) else None
 
 
 IDENTIFYING = ("an e-mail address", "a phone number", "a name", "a bank account", "an IP address", "an identity number")

@@ -9,7 +9,7 @@ PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 CURRENCY = r"€|\$|£|¥|₹|zł|kr\.?|eur|usd|gbp|chf|sek|nok|dkk|pln|czk|jpy|aud|cad|us\$|fr\."
 _WRITTEN = re.compile(
     rf"(?P<before>{CURRENCY})?\s*(?P<sign>[+\-−])?\s*(?P<before2>{CURRENCY})?\s*"
-    r"(?P<digits>\d(?:[\d.,'’\s]*\d)?|[.,]\d+)(?P<dash>[.,]?[-–—]{1,2})?\s*"
+    r"(?P<digits>[0-9](?:[0-9.,'’\s]*[0-9])?|[.,][0-9]+)(?P<dash>[.,]?[-–—]{1,2})?\s*"
     rf"(?P<unit>{CURRENCY}|%|[^\W\d_][\w²³./]{{0,11}})?",
     re.IGNORECASE,
 )

@@ -119,7 +119,7 @@ def numbered_points(texts: Collection[str], *, sure: bool = False) -> Points | N
     numbers, labels = read
     low, high = min(numbers.values(), default=0), max(numbers.values(), default=0)
     if not labels:
-        return Points(numbers, {}, 1, max(high, 5)) if any("★" in text for text in texts) else None
+        return Points(numbers, {}, 1, max(high, 5)) if texts and all("★" in text for text in texts) else None
     plain_numbers = {number for text, number in numbers.items() if POINT.fullmatch(text.strip())}
     is_list = len(labels) > 1 and len(set(labels.values())) == 1
     if high - low > 20 or high == low or is_list or plain_numbers & labels.keys():

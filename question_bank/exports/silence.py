@@ -121,8 +121,10 @@ def _codes(
 
 def _is_negative_code(number: float, numbers: Sequence[float]) -> bool:
     """Return whether a negative number is a code: all others are codes too or not below zero, and it does not continue their scale."""
+    if number not in NEGATIVE_CODES:
+        return False
     negative = [other for other in numbers if other < 0]
-    if number not in NEGATIVE_CODES or len(negative) > 4 or any(other not in NEGATIVE_CODES for other in negative):
+    if len(negative) > 4 or any(other not in NEGATIVE_CODES for other in negative):
         return False
     positive = [other for other in numbers if other >= 0]
     if not positive or (positive[0] > 1 and any(other in (-2, -3, -4, -5, -6) for other in negative)):

@@ -101,8 +101,11 @@ def find_encoding(content: bytes, file: str) -> str:
     raise AnswersInvalid([f"{file}: is neither UTF-8, UTF-16 nor Windows-1252 text: save it as CSV in UTF-8 (or as .parquet)"])
 
 
-def parse_csv(text: str, file: str) -> Cells:
-    """Return the non-empty rows of a CSV text below its header. Raises AnswersInvalid with every row whose length differs from it."""
+def parse_csv(text: str, file: str, *, is_inside: bool = False) -> Cells:
+    """Return the non-empty rows of a CSV text below its header. Raises AnswersInvalid with every row whose length differs from it.
+
+    `is_inside` says that every line was one quoted cell, of which `text` is the content.
+    """
     text = text.lstrip("\ufeff")
     separator, skipped = find_separator(text, file)
     reader = csv.reader(io.StringIO(text.partition("\n")[2] if skipped else text, newline=""), delimiter=separator)
@@ -118,9 +121,9 @@ def parse_csv(text: str, file: str) -> Cells:
                 numbers.append(here)
     except csv.Error as wrong:
         raise AnswersInvalid([f"{file}:{begins}: is not readable CSV: {wrong}"]) from None
-    inside = _inside_quotes(rows)
+    inside = None if is_inside else _inside_quotes(rows)
     if inside is not None:
-        return parse_csv(inside, file)
+        return parse_csv(inside, file, is_inside=True)
     return cells_of_rows(rows, numbers, file, decimal_commas=separator != ",")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from question_bank.exports.numbers import PLAIN
-from question_bank.exports.words import MARKS, are_binary, binary_code, plain
+from question_bank.exports.words import MARKS, are_binary, binary_code, plain, silence_of
 
 SEPARATORS = (";", "|", "\n", "¦", " / ", ",")
 """Between several options in one cell, the surest first."""
@@ -68,7 +68,7 @@ def option_column(name: str, option: str, values: Collection[str], *, in_group: 
 
     A column of one group may hold the name of its option, or a mark, or nothing at all.
     """
-    filled = {value for value in values if value}
+    filled = {value for value in values if value and not is_no_tick(value)}
     if not filled:
         return OptionColumn({}, empty_is_unticked=True) if in_group else None
     words = {plain(value) for value in filled}
@@ -83,6 +83,11 @@ def option_column(name: str, option: str, values: Collection[str], *, in_group: 
     if "" not in values and words <= {"1", "2"} and len(words) == 2:
         return None
     return None
+
+
+def is_no_tick(cell: str) -> bool:
+    """Return whether a cell of an option's column says that there is no answer: a word for it, or a code below zero."""
+    return silence_of(cell) is not None or (PLAIN.fullmatch(cell) is not None and float(cell) < 0)
 
 
 def find_cell_ticks(values: Sequence[str]) -> CellTicks | None:
@@ -174,7 +179,7 @@ def _joined(parts: Mapping[str, list[str]], separator: str) -> dict[str, list[st
         return dict(parts)
     after: dict[str, set[str | None]] = {}
     before: dict[str, set[str | None]] = {}
-    for own in parts.values():
+    for own in filter(None, parts.values()):
         words = [plain(part) for part in own]
         for word, following, preceding in zip(words, [*words[1:], None], [None, *words[:-1]], strict=True):
             after.setdefault(word, set()).add(following)

@@ -6,12 +6,14 @@ Words are compared in their `plain` form: without case, with one space between w
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 SILENCES = ("skip", "dont_know", "refuse")
 """The kinds of silence, as a session stores them: not answered, does not know, does not want to say."""
 SILENCE_NAMES: Mapping[str, str] = {"skip": "not answered", "dont_know": "do not know", "refuse": "do not want to say"}
 
 
+@lru_cache(maxsize=1 << 16)
 def plain(text: str) -> str:
     """Return words in the form in which they are compared.
 
@@ -101,16 +103,24 @@ _CODED = re.compile(r"^(?:-?\d{1,5}|[a-z])\s*[-:=.)]\s+")
 _SEVERAL = re.compile(r"\s*[/,;|]\s*|\s+(?:or|oder|ou|o|and|und|et|y)\s+")
 
 
+@lru_cache(maxsize=1 << 16)
+def _kind_of(text: str) -> str | None:
+    """Return the kind of silence that a text means where no short codes stand beside it."""
+    word = re.sub(r"^[\[(<\"]+|[\])>\".]+$", "", plain(text)) or plain(text)
+    kind = _KIND_OF_WORD.get(plain(text)) or _KIND_OF_WORD.get(word) or _KIND_OF_WORD.get(_CODED.sub("", word))
+    if kind is None and len(parts := _SEVERAL.split(_CODED.sub("", word))) > 1 and all(part in _KIND_OF_WORD for part in parts):
+        kind = _KIND_OF_WORD[parts[0]]
+    return kind
+
+
 def silence_of(text: str, others: Collection[str] = ()) -> str | None:
     """Return the kind of silence that a word means, None for an answer. A short word among `others` that are codes is one of them.
 
     >>> silence_of("Weiß nicht"), silence_of("N/A"), silence_of("NA", ["DE", "FR", "IT", "NA"]), silence_of("None of these")
     ('dont_know', 'skip', None, None)
     """
-    word = re.sub(r"^[\[(<\"]+|[\])>\".]+$", "", plain(text)) or plain(text)
-    kind = _KIND_OF_WORD.get(plain(text)) or _KIND_OF_WORD.get(word) or _KIND_OF_WORD.get(_CODED.sub("", word))
-    if kind is None and len(parts := _SEVERAL.split(_CODED.sub("", word))) > 1 and all(part in _KIND_OF_WORD for part in parts):
-        kind = _KIND_OF_WORD[parts[0]]
+    kind = _kind_of(text)
+    word = plain(text)
     if kind and word.isalpha() and len(word) <= 3:
         short = [other for other in others if plain(other).isalpha() and len(other.strip()) <= 3 and plain(other) not in _KIND_OF_WORD]
         rest = [other for other in others if plain(other) not in _KIND_OF_WORD]

@@ -19,7 +19,8 @@ from adaptive.learning.fit import Fit
 from adaptive.learning.latent_classes import ParallelMap
 from adaptive.learning.model_selection import best_class_number
 from adaptive.learning.update import STRENGTHS
-from question_bank.datasets.answer_table import ColumnMap, read_answers
+from question_bank.datasets.answer_table import read_answers
+from question_bank.datasets.column_map import ColumnMap
 from question_bank.datasets.dataset import Dataset
 from question_bank.datasets.fit import compare_persona_numbers, fit_dataset, fit_notes, fitted_bank, forest_choice, persona_ids
 from question_bank.datasets.infer import read_dataset
@@ -114,14 +115,15 @@ def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, options
     column_map = replace(
         names, ignore=names.ignore | set(options.columns.without), keep_repeats=names.keep_repeats or options.columns.keep_repeats
     )
-    table = read_answers(read_cells(answers, options.sheet), before, answers.name, column_map, options.columns.label)
+    cells = read_cells(answers, options.sheet)
+    table = read_answers(cells, before, answers.name, column_map, options.columns.label)
     with progress("refitting", len(STRENGTHS)) as watch:
         refitted = refit_bank(before, rows_of(table), table.labels, options.seed, watch)
     silent = frozenset(question.id for question in refitted.bank.questions if question.no_answer is not None) & table.asked
     ignored = column_map.ignore if options.columns.label is None else column_map.ignore | {options.columns.label}
     respondents = refitted.update.counts.respondents
     summary = _write_files(out, refitted.bank, refitted.notes, replace(column_map, silent=silent, ignore=ignored), respondents)
-    return "\n".join(summary)
+    return "\n".join([*cells.notes, *summary])
 
 
 def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap, respondents: int) -> list[str]:

@@ -14,7 +14,8 @@ from adaptive.evaluation.simulate import Interviews, interview
 from adaptive.selection import SurveyRules
 from adaptive.stopping import StopRule
 from question_bank.compile import CompiledBank, compile_bank
-from question_bank.datasets.answer_table import read_answers, read_column_map, respondents_of
+from question_bank.datasets.answer_table import read_answers, respondents_of
+from question_bank.datasets.column_map import read_column_map
 from question_bank.definitions import DEFAULT_STOP, Bank
 from question_bank.languages import negotiate
 from survey_service.analysis.answer_files import read_cells

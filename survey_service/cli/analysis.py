@@ -73,7 +73,7 @@ def language_code(_: click.Context, __: click.Parameter, value: str | None) -> s
 @REPORT
 def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, report: Path | None, **more: Any) -> None:
     """Make a bank from a file of answers: an export of a survey tool, a sheet, an SPSS or Stata file, CSV or Parquet."""
-    from question_bank.datasets.answer_table import ColumnMap, read_column_map
+    from question_bank.datasets.column_map import ColumnMap, read_column_map
     from survey_service.analysis.fit import Options, fit_file, read_options, refit_file
 
     given = sum(given is not None for given in (personas, more["label"], more["label_probabilities"]))

@@ -141,6 +141,8 @@ def import_file(bank: str, file: Path, id_column: str | None, as_json: bool) -> 
             Banks().latest(session, bank)
         try:
             cells = read_cells(file)
+            for note in cells.notes:
+                click.echo(note, err=True)
             given = read_reviews(cells, id_column, utc_now().date())
             with store.writing() as session:
                 done = import_reviews(session, bank, given, cells, utc_now())

@@ -149,6 +149,8 @@ def links(
         given = read_contacts(cells, id_column)
     except ValueError as wrong:
         refuse(str(wrong))
+    for note in cells.notes:
+        click.echo(note, err=True)
     system = MAILERS[mailer] if mailer else None
     with store_of(settings) as store:
         with store.reading() as session:

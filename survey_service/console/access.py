@@ -127,6 +127,16 @@ def set_cookie(response: Response, token: str) -> None:
     response.set_cookie(cookie_name(), token, max_age=lifetime, secure=is_secure(), httponly=True, samesite="Lax", path="/")
 
 
+def set_short_cookie(response: Response, purpose: str, value: str, seconds: int) -> None:
+    """Keep a value in the browser for a short while, for a purpose of its own."""
+    name = f"{cookie_name()}-{purpose}"
+    response.set_cookie(name, value, max_age=seconds, secure=is_secure(), httponly=True, samesite="Lax", path="/")
+
+
+def short_cookie(purpose: str) -> str:
+    return request.cookies.get(f"{cookie_name()}-{purpose}", "")
+
+
 def add_headers(response: Response) -> Response:
     """Set what browsers obey. The referrer stays on this site: without one, browsers do not say from where a form comes."""
     headers = response.headers
@@ -153,7 +163,7 @@ def rendered(template: str, /, **values: Any) -> str:
         "admin": account is not None and may(account, "admin"),
         "contacts": account is not None and account.sees_contacts,
     }
-    common = {"nonce": g.nonce, "account": account, "csrf": form, "may": rights, "here": request.path}
+    common = {"nonce": g.nonce, "account": account, "csrf": form, "may": rights, "here": request.path, "oidc": parts().settings.oidc_issuer}
     return render(template, language(), **common, **values)
 
 

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, g, request
 
-from survey_service.console.access import access, go_to, guard, page, set_cookie
+from survey_service.console import oidc
+from survey_service.console.access import access, go_to, guard, page, set_cookie, set_short_cookie, short_cookie
 from survey_service.console.html import LANGUAGES
-from survey_service.errors import Invalid
+from survey_service.errors import Invalid, NotFound
 from survey_service.web.accounts import (
     INVITATION_LIFETIME,
     account_of_link,
@@ -16,14 +17,16 @@ from survey_service.web.accounts import (
     make_link,
     remove_account,
     sign_in,
+    sign_in_account,
     sign_out,
     sign_out_everywhere,
 )
 from survey_service.web.addresses import clean_token
 from survey_service.web.api_keys import INTAKE, SCOPES, all_keys, create_key, revoke_key, state_of
-from survey_service.web.context import parts
+from survey_service.web.context import Parts, parts
 
 LONGEST_KEY_NAME = 100
+OIDC_COOKIE, OIDC_SECONDS = "oidc", 600
 
 blueprint = Blueprint("console_people", __name__, url_prefix="/console")
 guard(blueprint)
@@ -49,6 +52,42 @@ def use_link(token: str) -> Response:
     response = go_to("/console")
     set_cookie(response, cookie)
     return response
+
+
+@blueprint.get("/oidc")
+@access(None)
+def begin_oidc() -> Response:
+    """Send the browser to the provider of the company's accounts."""
+    p = parts()
+    if not oidc.is_configured(p.settings):
+        raise NotFound("This service has no provider of accounts (DISCERN_OIDC_ISSUER).")
+    begun = oidc.begin(p.settings, p.keys, _callback(p))
+    response = go_to(begun.address)
+    set_short_cookie(response, OIDC_COOKIE, begun.cookie, OIDC_SECONDS)
+    return response
+
+
+@blueprint.get("/oidc/callback")
+@access(None)
+def end_oidc() -> Response:
+    """Sign in whoever comes back from the provider, if they were invited."""
+    p = parts()
+    if not oidc.is_configured(p.settings):
+        raise NotFound("This service has no provider of accounts (DISCERN_OIDC_ISSUER).")
+    email = oidc.finish(p.settings, p.keys, _callback(p), request.args, short_cookie(OIDC_COOKIE))
+    with p.store.writing() as session:
+        account = find_account(session, email)
+        if account is None:
+            raise oidc.SignInFailed(f"Nobody has invited {email} to this console: ask somebody who may publish.")
+        cookie = sign_in_account(session, p.keys, account, p.now())
+    response = go_to("/console")
+    set_cookie(response, cookie)
+    set_short_cookie(response, OIDC_COOKIE, "", 0)
+    return response
+
+
+def _callback(p: Parts) -> str:
+    return f"{p.settings.base_url}/console/oidc/callback"
 
 
 @blueprint.post("/sign-out")

@@ -117,6 +117,11 @@ def sign_in(session: Session, keys: Keyring, token: str, now: datetime) -> str:
     mine = update(SignInLink).where(col(SignInLink.digest).in_(keys.digests(f"link {token}")), col(SignInLink.used_at).is_(None))
     if not session.execute(mine.values(used_at=now).returning(col(SignInLink.digest))).all():
         raise LinkUsed
+    return sign_in_account(session, keys, account, now)
+
+
+def sign_in_account(session: Session, keys: Keyring, account: Account, now: datetime) -> str:
+    """Return the token of a browser in which this person is signed in."""
     cookie = secrets.token_urlsafe(32)
     session.execute(delete(BrowserSession).where(col(BrowserSession.expires_at) < now))
     digest = keys.digest(f"browser {cookie}")

@@ -5,7 +5,8 @@ from pathlib import Path
 from adaptive.evaluation.replay import Respondents
 from adaptive.learning.residuals import bivariate_residuals
 from question_bank.compile import CompiledBank, compile_bank
-from question_bank.datasets.answer_table import read_answers, read_column_map, respondents_of
+from question_bank.datasets.answer_table import read_answers, respondents_of
+from question_bank.datasets.column_map import read_column_map
 from question_bank.definitions import Bank
 from survey_service.analysis.answer_files import read_cells
 from survey_service.analysis.replay import ORDERS, replay_respondents, rules_of

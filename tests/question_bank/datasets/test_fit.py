@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from question_bank.compile import compile_bank
-from question_bank.datasets.answer_table import read_answers, read_column_map, respondents_of
+from question_bank.datasets.answer_table import read_answers, respondents_of
+from question_bank.datasets.column_map import read_column_map
 from question_bank.datasets.dataset import slug
 from question_bank.datasets.fit import fit_dataset, fit_notes, fitted_bank
 from question_bank.datasets.infer import read_dataset

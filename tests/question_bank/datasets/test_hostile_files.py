@@ -2,7 +2,7 @@
 
 import pytest
 
-from question_bank.datasets.answer_table import read_column_map
+from question_bank.datasets.column_map import read_column_map
 from question_bank.datasets.infer import read_dataset
 from question_bank.exports.table_files import AnswersInvalid, parse_csv
 

@@ -166,3 +166,8 @@ def test_the_names_and_the_answers_of_a_file(text, header, rows):
     """Titles, footers, totals, index columns, empty columns, repeated names and lines saved as one cell."""
     cells = parse_csv(text, "f")
     assert (cells.header, len(cells.rows)) == (header, rows)
+
+
+def test_lines_of_one_cell_are_unwrapped_once():
+    """A file that is quoted twice has one column; reading it ends."""
+    assert parse_csv('"""a;b"""\n"""1;2"""\n"""2;3"""\n', "f").header == ["a;b"]

@@ -171,7 +171,14 @@ CONSOLE = {  # what somebody who is signed in may do; those with "contacts" need
     "POST /console/keys": "admin",
     "POST /console/keys/<key>/revoke": "admin",
 }
-BEFORE_SIGNING_IN = {"GET /", "GET /console/static/<name>", "GET /console/sign-in/<token>", "POST /console/sign-in/<token>"}
+BEFORE_SIGNING_IN = {
+    "GET /",
+    "GET /console/oidc",
+    "GET /console/oidc/callback",
+    "GET /console/static/<name>",
+    "GET /console/sign-in/<token>",
+    "POST /console/sign-in/<token>",
+}
 PUBLIC = {
     "GET /api/v1/docs",
     "GET /api/v1/events/schemas",

@@ -34,7 +34,8 @@ def new(file: Path | None, starter: str | None, language: str | None, origin: st
     """
     if file is not None and file.exists() and not force:
         refuse(f"{file} exists: name another file, or say --force to replace it")
-    name = _bank_id(file.stem) if file is not None else None
+    says = f'the name of the file names the bank, and "{file.stem}" ' if file is not None else ""
+    name = _or_refuse(_bank_name, file.stem, says) if file is not None else None
     if starter is not None:
         from question_bank.starters.first_bank import starter_names, starter_text
 
@@ -160,23 +161,21 @@ def _say(text: str) -> None:
 def _origin(given: str) -> str:
     from question_bank.starters.first_bank import read_origin
 
+    return _or_refuse(read_origin, given, "--origin: ")
+
+
+def _or_refuse(read: Callable[[str], Read], given: str, says: str) -> Read:
+    """Return what was read from an argument. Exits with what is wrong with it."""
     try:
-        return read_origin(given)
+        return read(given)
     except ValueError as wrong:
-        refuse(f"--origin: {wrong}")
+        refuse(f"{says}{wrong}")
 
 
 def _filled(line: str) -> str:
     if not line:
         raise ValueError("this is needed")
     return line
-
-
-def _bank_id(name: str) -> str:
-    try:
-        return _bank_name(name)
-    except ValueError as wrong:
-        refuse(f'the name of the file names the bank, and "{name}" {wrong}')
 
 
 def _bank_name(line: str) -> str:

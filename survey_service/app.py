@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_service.attribution import routes as attribution
 from survey_service.banks import routes as authoring
-from survey_service.console import begin_pages, contact_pages, editor_pages, figures_pages, people_pages
+from survey_service.console import begin_pages, contact_pages, editor_pages, people_pages
 from survey_service.console import pages as console
 from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
@@ -26,6 +26,7 @@ from survey_service.inbound import event_catalog as events
 from survey_service.inbound import events_routes as intake
 from survey_service.inbound import routes as sources
 from survey_service.ops import health, metrics
+from survey_service.posters import figures_pages
 from survey_service.posters import pages as posters
 from survey_service.preview import pages as preview_pages
 from survey_service.preview import routes as preview

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from survey_service.console.figures_view import Weeks, base_page, journeys_page
+from survey_service.posters.figures_view import Weeks, base_page, journeys_page
 from survey_service.worker.maintenance import Maintenance
 from tests.survey_service.attribution.base import Base
 from tests.survey_service.console.browsers import signed_in

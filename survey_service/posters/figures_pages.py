@@ -8,8 +8,8 @@ from flask import Blueprint, Response, g, request
 from survey_service.attribution.runs import start_run
 from survey_service.banks.publishing import newest_versions
 from survey_service.console.access import access, go_to, guard, language, may, page
-from survey_service.console.figures_view import Weeks, base_page, journeys_page
 from survey_service.errors import Invalid
+from survey_service.posters.figures_view import Weeks, base_page, journeys_page
 from survey_service.web.context import parts
 
 MOST_BANKS = 200

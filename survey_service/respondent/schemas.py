@@ -240,6 +240,7 @@ class ChoiceSchema(StrictSchema):
     id = fields.String(required=True)
     text = fields.String(required=True)
     lang = _lang("text")
+    label = fields.String(metadata={"description": "Of a point: what screen readers say, where words stand below it"})
 
 
 class QuestionSchema(StrictSchema):

@@ -102,8 +102,8 @@ def _ignored_tables(data: Any) -> Iterator[Finding]:
 def _translations(bank: Bank, data: Any) -> Iterator[Finding]:
     """Report texts that lack a language of the bank, and longer ones with the same words in two languages."""
     for path, text in texts_of(data):
-        if path[-1] == "unit" and not isinstance(text, Mapping):
-            continue  # a plain unit, such as km, holds in every language
+        if (path[-1] == "unit" or path[0] == "brand") and not isinstance(text, Mapping):
+            continue  # a plain unit, such as km, and the name of a company hold in every language
         words = dict(text) if isinstance(text, Mapping) else {bank.language: text}
         if missing := [language for language in bank.languages if language not in words]:
             wrong = f"has no {join_names(missing)}: it is shown in {join_names(words)}"

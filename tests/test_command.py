@@ -108,9 +108,9 @@ def test_replay_also_stops_as_the_survey_does():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("satisfaction,colour\n3,red\n", 'answers.csv:1: column "colour": no question has this id'),
-        ("satisfaction\n3\nvery\n11\n", 'answers.csv:3: column "satisfaction": "very" is not a number'),
-        ("satisfaction\n3\nvery\n11\n", 'answers.csv:4: column "satisfaction": 11 is not on the scale'),
+        ("colour\nred\n", 'answers.csv:1: column "colour": no question has this id'),
+        ("satisfaction\nvery\n11\n", 'answers.csv:2: column "satisfaction": "very" is not a number'),
+        ("satisfaction\nvery\n11\n", 'answers.csv:3: column "satisfaction": 11 is not on the scale'),
         ("usage\nmoon\n", 'answers.csv:2: column "usage": "moon" is not an option'),
         ("information\nyes\n", 'answers.csv:1: column "information": a multiple question has one column an option'),
         ("information.advertising\nmaybe\n", '"maybe" is neither 1 nor 0'),
@@ -122,7 +122,7 @@ def test_replay_also_stops_as_the_survey_does():
     ],
 )
 def test_invalid_answers_are_located_and_explained(tmp_path, content, words):
-    """Every problem is printed without a traceback, and the exit code is 1."""
+    """Where nothing of a file can be used, every problem is printed without a traceback, and the exit code is 1."""
     answers = tmp_path / "answers.csv"
     answers.write_bytes(content if isinstance(content, bytes) else content.encode())
     bank = tmp_path / "bank.yaml"

@@ -24,6 +24,9 @@ from question_bank.exports.table_files import AnswersInvalid, Cells, parse_csv
 from question_bank.exports.ticks import is_no_tick, split_cell
 from question_bank.exports.words import binary_code, plain, silence_of
 
+MOST_PROBLEMS = 1000
+"""Of a file of which nothing can be used."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -100,9 +103,11 @@ def read_answers(
         problems.append(f'{cells.file}: no line has a label in column "{label}"')
     asked = frozenset(column.question.id for column in columns if column)
     if lenient and not asked and not problems:
-        problems.append(
-            f"{cells.file}: no column is a question of the bank: the columns are {', '.join(cells.header)}; name them in a column map"
-        )
+        listed = ", ".join(cells.header)
+        problems += [f"{cells.file}: no column is a question of the bank: the columns are {listed}; name them in a column map"]
+        problems += left_out.problems
+    elif lenient and not any(rows) and left_out.problems:
+        problems += left_out.problems
     if problems:
         raise AnswersInvalid(problems)
     dropped = len(cells.rows) - len(rows)
@@ -113,11 +118,15 @@ def read_answers(
 
 @dataclass
 class LeftOut:
-    """What a lenient reader leaves out: columns, and cells with how often each occurs. A strict one leaves out nothing."""
+    """What a lenient reader leaves out: columns, and cells with how often each occurs. A strict one leaves out nothing.
+
+    `problems` say why, with line and column: they are errors where nothing is left.
+    """
 
     lenient: bool
     columns: list[str] = field(default_factory=list)
     cells: Counter[tuple[str, str]] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
 
     def sentences(self, bank: Bank, asked: Collection[str]) -> tuple[str, ...]:
         """Return what was left out, for the summary."""
@@ -146,6 +155,7 @@ def _columns(cells: Cells, bank: Bank, names: ColumnMap, label: str | None, prob
         columns.append(None if ignored else _column(name, bank, names, f'{cells.file}:1: column "{name}"', wrong))
         if wrong and left_out.lenient and name not in names.columns:
             left_out.columns.append(name)
+            left_out.problems += wrong
         else:
             problems += wrong
     if label is not None and label not in cells.header:
@@ -213,6 +223,8 @@ def _row(cells: Sequence[str], columns: Sequence[Column | None], where: str, pro
 def _unknown(column: Column, cell: str, problem: str, problems: list[str], left_out: LeftOut) -> None:
     if left_out.lenient:
         left_out.cells[column.name, cell] += 1
+        if len(left_out.problems) < MOST_PROBLEMS:
+            left_out.problems.append(problem)
     else:
         problems.append(problem)
 

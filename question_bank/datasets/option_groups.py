@@ -126,8 +126,8 @@ def _runs(cells: Cells, free: Sequence[str], used: Sequence[str]) -> list[Option
 
     def close() -> None:
         if len(run) > 1:
-            name = ", ".join(run)
-            groups.append(OptionGroup(name, name, {column: column for column in run}, dict(run)))
+            text, options = _shared_text(", ".join(run), {column: cells.texts.get(column) or column for column in run})
+            groups.append(OptionGroup(text, text, options, dict(run)))
         run.clear()
 
     for name in used:

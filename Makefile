@@ -20,9 +20,10 @@ unit:  ## what needs only Python: SQLite, no PostgreSQL, no browser, no other pr
 image-test:  ## build the image without a container engine, and see it work; as root
 	@./requirements/image-test.sh
 
-widget:  ## survey_service/embed/static/widget.js, built from survey_service/embed/widget; the built file is committed
+widget:  ## the built files for browsers, which are committed: the widget with its style sheet, and the editor of the console
 	@./requirements/node.sh
 	node tests/node/widget.mjs survey_service/embed/static
+	node tests/node/editor.mjs survey_service/console/static
 
 dist:  ## a wheel of this version, in dist/
 	@./requirements/install.sh run

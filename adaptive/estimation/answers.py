@@ -31,7 +31,7 @@ def estimate_answers(beliefs: Floats, given: Floats, personas: Sequence[str]) ->
 
     The likelihood is ``prod_i sum_k beliefs[i, k] * share[k]`` for those who gave it, with ``1 - share[k]`` for the others; its maximum is
     found by expectation maximisation. The effective number of people is that of whom a count would be as precise as the inverse of the
-    observed information. A share that all or none of a persona's people have is hidden.
+    expected information. A share that all or none of a persona's people have is hidden.
 
     >>> certain = np.repeat(np.eye(2), 40, axis=0)
     >>> [(round(figure.value, 6), round(figure.n_eff)) for figure in estimate_answers(certain, np.tile([1.0, 0, 0, 0], 20), ["a", "b"])]

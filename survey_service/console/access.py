@@ -142,7 +142,7 @@ def add_headers(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Cache-Control", "no-store")
     if response.mimetype == "text/html":
-        headers["Content-Security-Policy"] = POLICY
+        headers["Content-Security-Policy"] = POLICY.replace("style-src", f"style-src 'nonce-{g.nonce}'") if g.get("has_editor") else POLICY
         headers["Referrer-Policy"] = "same-origin"
         headers["X-Robots-Tag"] = "noindex"
         headers["Vary"] = "Cookie, Accept-Language"

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import yaml
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from sqlmodel import Session
 
 from question_bank.definitions import Bank
@@ -14,6 +14,7 @@ from question_bank.files.load import Report, check_bank, load_stored
 from question_bank.text_edits import CannotEdit
 from survey_service.banks.consequences import consequences
 from survey_service.banks.drafts import (
+    MOST_PROBLEMS,
     DraftChanged,
     all_drafts,
     discard_draft,
@@ -225,7 +226,27 @@ def read_text(bank: str) -> Response:
     """Show the text of the draft."""
     with parts().store.reading() as session:
         work = _work(session, bank)
-    return page("text.html", work=work, report=check_bank(work.text, "bank"), mine=None)
+    return _text_page(work, check_bank(work.text, "bank"))
+
+
+def _text_page(work: Work, report: Report, mine: str | None = None, status: int = 200) -> Response:
+    """Return the page of the text, on which the editor may add its style sheet. `mine` is a text that came second."""
+    g.has_editor = True
+    return page("text.html", status, work=work, report=report, mine=mine)
+
+
+@blueprint.post("/<string:bank>/draft/yaml/check")
+@access("read")
+def check_text(bank: str) -> dict[str, Any]:  # noqa: ARG001
+    """Return what the check says of a text, line by line, for the editor. Nothing is stored."""
+    report = check_bank(bank_text(request.form.get("text", "")), "bank")
+    kinds = (("error", report.errors), ("warning", report.warnings))
+    problems = [
+        {"line": problem.line, "severity": kind, "message": f"{problem.where}: {problem.wrong}. {problem.todo}."}
+        for kind, found in kinds
+        for problem in found[:MOST_PROBLEMS]
+    ]
+    return {"problems": problems}
 
 
 @blueprint.post("/<string:bank>/draft/yaml")
@@ -239,7 +260,7 @@ def save_text(bank: str) -> Response:
     except DraftChanged:
         with p.store.reading() as session:
             work = _work(session, bank)
-        return page("text.html", 412, work=work, report=check_bank(given, "bank"), mine=given)
+        return _text_page(work, check_bank(given, "bank"), given, 412)
     return go_to(f"/console/b/{bank}/draft/yaml?saved=1")
 
 

@@ -28,7 +28,7 @@ FONTS = tuple(
     for letters in ("latin", "latin-ext")
     for weight in (400, 600)
 )
-STATIC = ("console.css", "console.js", "htmx.js", "hx-csp.js", "poster.css", *FONTS)
+STATIC = ("console.css", "console.js", "yaml-editor.js", "htmx.js", "hx-csp.js", "poster.css", *FONTS)
 FILTERS = ("number", "decimal", "percent", "day", "moment", "clock", "bits", "span")
 FEWEST = 20
 """A share of fewer people is not shown."""

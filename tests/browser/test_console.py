@@ -231,3 +231,26 @@ def test_a_page_and_its_style_are_small(console, new_page):
         style = len(gzip.compress(page.request.get(console.url + sheet).body()))
         allowed = MOST_BYTES + (len(gzip.compress(BANK.encode())) if name in ("text", "version") else 0)
         assert len(gzip.compress(body)) + style <= allowed, name
+
+
+def test_the_text_is_edited_with_the_sentences_of_the_check_beside_its_lines(console, new_page):
+    """The editor keeps the policy, a mistake is marked on its line, and what is saved is what was written."""
+    page = new_page(viewport={"width": 1280, "height": 900})
+    wrong = sign_in(console, page)
+    page.goto(f"{console.url}/console/b/car-buyers/draft/yaml")
+    text = page.get_by_role("textbox", name="The text, with its comments")
+    expect(text).to_be_visible()
+    assert text.evaluate("node => node.classList.contains('cm-content')")
+    page.locator(".cm-line", has_text="languages: [en, fr]").click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("colour: red")
+    expect(page.locator(".cm-lint-marker-error")).to_be_visible()
+    page.locator(".cm-lint-marker-error").hover()
+    expect(page.locator(".cm-tooltip-lint")).to_contain_text("is not a field of this")
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_role("button", name="Save the draft").click()
+    expect(page.locator(".problems.errors")).to_contain_text("colour")
+    assert "languages: [en, fr]\ncolour: red\n" in page.locator("textarea[name=text]").input_value()
+    assert page.evaluate("violations") == []
+    assert wrong == []

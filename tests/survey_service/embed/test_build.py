@@ -24,7 +24,18 @@ def client(tmp_path) -> FlaskClient:
 def test_the_committed_widget_is_built_from_its_source(tmp_path):
     """Building again with esbuild gives the same bytes."""
     oracle("widget.mjs", str(tmp_path))
-    assert (tmp_path / "widget.js").read_bytes() == BUILT.read_bytes(), "the source has changed: `make widget`, and commit the result"
+    for name in ("widget.js", "core.css"):
+        built = (tmp_path / name).read_bytes()
+        assert built == (BUILT.parent / name).read_bytes(), "the source has changed: `make widget`, and commit the result"
+
+
+def test_the_committed_editor_of_the_console_is_built_from_its_source(tmp_path):
+    """CodeMirror with YAML, from the locked packages."""
+    oracle("editor.mjs", str(tmp_path))
+    committed = assets.HERE.parent / "console" / "static" / "yaml-editor.js"
+    assert (tmp_path / "yaml-editor.js").read_bytes() == committed.read_bytes(), (
+        "the source has changed: `make widget`, and commit the result"
+    )
 
 
 def test_the_service_sends_the_committed_file(client):

@@ -146,6 +146,7 @@ CONSOLE = {  # what somebody who is signed in may do; those with "contacts" need
     "POST /console/b/<bank>/draft/q/<question>/try": "write",
     "GET /console/b/<bank>/draft/yaml": "read",
     "POST /console/b/<bank>/draft/yaml": "write",
+    "POST /console/b/<bank>/draft/yaml/check": "read",
     "POST /console/b/<bank>/draft/publish": "admin",
     "POST /console/b/<bank>/draft/rebase": "write",
     "POST /console/b/<bank>/draft/discard": "write",

@@ -36,7 +36,7 @@ FORMS = {  # every form of every page: its action, and the secret that a submiss
         *("POST /console/people", "POST /console/people/<person>/remove", "POST /console/keys", "POST /console/keys/<key>/revoke"),
         *("POST /console/language", "POST /console/sign-out"),
     ),
-    "console/templates/text.html": ("POST /console/b/<bank>/draft/yaml",),
+    "console/templates/text.html": ("POST /console/b/<bank>/draft/yaml", "POST /console/b/<bank>/draft/yaml/check"),
     "console/templates/versions.html": ("POST /console/b/<bank>/versions/<version>/restore",),
     "hosted/templates/question.html": ("POST /s/<survey>", "POST /s/<survey>/<ticket>", QUESTION, "POST /preview/<survey>/page"),
     "hosted/templates/erase.html": ("POST /s/<survey>/<ticket>/erase",),

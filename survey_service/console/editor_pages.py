@@ -11,6 +11,7 @@ from sqlmodel import Session
 from question_bank.definitions import Bank
 from question_bank.differences import differences
 from question_bank.files.load import Report, check_bank, load_stored
+from question_bank.files.problems import Problem
 from question_bank.text_edits import CannotEdit
 from survey_service.banks.consequences import consequences
 from survey_service.banks.drafts import (
@@ -28,6 +29,7 @@ from survey_service.banks.drafts import (
 from survey_service.banks.publishing import get_version, latest_version, newest_versions, versions_of
 from survey_service.banks.simulation import promise, request_for, simulate_bank
 from survey_service.console.access import access, author, go_to, guard, language, page, rendered
+from survey_service.console.check_sentences import place, translated
 from survey_service.console.editor_view import bank_text, grid_view, live_view, names_in, of_new_bank
 from survey_service.console.grid import NotEditable, edited, forms_of, questions_of, stored_cells
 from survey_service.console.grid_forms import FORMS
@@ -242,11 +244,16 @@ def check_text(bank: str) -> dict[str, Any]:  # noqa: ARG001
     report = check_bank(bank_text(request.form.get("text", "")), "bank")
     kinds = (("error", report.errors), ("warning", report.warnings))
     problems = [
-        {"line": problem.line, "severity": kind, "message": f"{problem.where}: {problem.wrong}. {problem.todo}."}
-        for kind, found in kinds
-        for problem in found[:MOST_PROBLEMS]
+        {"line": problem.line, "severity": kind, "message": _message(problem)} for kind, found in kinds for problem in found[:MOST_PROBLEMS]
     ]
     return {"problems": problems}
+
+
+def _message(problem: Problem) -> str:
+    """Return what is wrong and what to do, in the reader's language as far as it is translated."""
+    wrong, todo = (translated(text, language()) or text for text in (problem.wrong, problem.todo))
+    where = f"{place(problem.where, language())}: " if problem.where else ""
+    return f"{where}{wrong}. {todo}."
 
 
 @blueprint.post("/<string:bank>/draft/yaml")

@@ -97,3 +97,8 @@ def test_the_page_of_a_draft_is_french(service):
     text = browser.get("/console/b/cars/draft/yaml").text
     assert "fait 1.2 en tout, pas 1" in text
     assert "donnez une probabilité par option" in text
+    wrong = browser.post("/console/b/cars/draft/yaml/check", text=BANK.replace("[0.9, 0.1]", "[0.9, 0.3]") + "colour: red\n")
+    messages = {problem["message"] for problem in wrong.json["problems"]}
+    assert any("fait 1.2 en tout, pas 1" in message for message in messages)
+    assert {problem["severity"] for problem in wrong.json["problems"]} == {"error"}
+    assert browser.post("/console/b/cars/draft/yaml/check").json["problems"]

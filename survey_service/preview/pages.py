@@ -19,6 +19,7 @@ from survey_service.preview.dry_run import DryRun, dry_run
 from survey_service.preview.schemas import RehearsalRequest, RehearsalSchema
 from survey_service.preview.theme import DEFAULTS, Theme
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
+from survey_service.preview.words import WORDS
 from survey_service.respondent.translations import words_of_widget
 from survey_service.web.api import read_body
 from survey_service.web.api_keys import authorise
@@ -57,9 +58,12 @@ def overview(survey: str) -> Response:
     colours = {name: request.args.get(name, "")[:100] for name in DEFAULTS if request.args.get(name)}
     query = {"t": request.args.get("t") or preview_token(p.keys, survey), "lang": language, **colours}
     languages = [(code, name_of(code), "?" + urlencode({**query, "lang": code})) for code in bank.languages]
+    reader = request.accept_languages.best_match(list(WORDS)) or "en"
     page = render_template(
         "preview.html",
         nonce=(nonce := new_nonce()),
+        reader=reader,
+        words=WORDS[reader],
         lang=language,
         survey=survey,
         title=in_language(bank.survey(survey).title, language, bank.language),
@@ -69,7 +73,7 @@ def overview(survey: str) -> Response:
         colours={name: colours.get(name, "") for name in DEFAULTS},
         theme=Theme.of(colours),
     )
-    return _page_response(page, f"style-src 'nonce-{nonce}'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'")
+    return _page_response(page, f"style-src 'nonce-{nonce}'; img-src data:; frame-src 'self'; form-action 'self'; frame-ancestors 'none'")
 
 
 @blueprint.get("/<string:survey>/widget")

@@ -50,6 +50,20 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Row:
+    """One place where colours meet, in both schemes; None where a scheme has nothing to say of it."""
+
+    where: str
+    light: Pair | None
+    dark: Pair | None
+
+    @property
+    def is_legible(self) -> bool:
+        """Whether no scheme needs another colour."""
+        return not any(pair.better for pair in (self.light, self.dark) if pair)
+
+
+@dataclass(frozen=True)
 class Theme:
     """The author's colours by name, for the two schemes, and the values that are no colours."""
 
@@ -72,6 +86,16 @@ class Theme:
         """Return the author's colour, or the widget's default."""
         pair = self.given.get(name) or parse_colours("light-dark({}, {})".format(*DEFAULTS[name]))
         return pair[SCHEMES.index(scheme)]
+
+    def written(self, name: str) -> tuple[str, str]:
+        """Return the colour in light and in dark, as #rrggbb."""
+        return hexadecimal(self.colour(name, "light")), hexadecimal(self.colour(name, "dark"))
+
+    def rows(self) -> list[Row]:
+        """Return the pairs of both schemes side by side."""
+        found = {(pair.where, pair.scheme): pair for pair in self.pairs()}
+        places = dict.fromkeys(where for where, _ in found)
+        return [Row(where, found.get((where, "light")), found.get((where, "dark"))) for where in places]
 
     def pairs(self) -> list[Pair]:
         """Return every pair of colours that the pages use, in both schemes."""

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from survey_service.preview.tokens import preview_token
+from survey_service.preview.words import WORDS
 from survey_service.store.tables.metadata import metadata
 from tests.browser.world import run_world
 
@@ -85,9 +86,9 @@ def test_the_preview_suggests_a_legible_colour(world, new_page, preview):
     """Grey on white is too faint and the suggested colour is not; the frames use the colours."""
     page = new_page()
     page.goto(preview("every-type", quiet="%23aaa"))
-    row = page.get_by_role("row").filter(has_text="light").filter(has_text="help and progress")
+    row = page.get_by_role("row").filter(has_text="help and progress")
     expect(row).to_contain_text("2.32 of 4.5")
-    better = re.search(r"use (#\w{6})", row.inner_text())
+    better = re.search(r"light is too faint: use (#\w{6}) for quiet", row.inner_text())
     assert better
     page.get_by_label("--discern-quiet").fill(f"light-dark({better[1]}, #aab1b9)")
     page.get_by_role("button", name="Try them").click()
@@ -99,3 +100,14 @@ def test_the_preview_suggests_a_legible_colour(world, new_page, preview):
     page.get_by_label("--discern-ink").fill("red;}*{display:none")
     page.get_by_role("button", name="Try them").click()
     expect(page.get_by_text("cannot be checked")).to_be_visible()
+
+
+def test_the_preview_speaks_the_language_of_its_reader(world, new_page, preview):
+    """Its own texts follow the browser; the survey stays in the language that was asked for."""
+    page = new_page(locale="fr-FR")
+    page.goto(preview("every-type", lang="en", quiet="%23aaa"))
+    expect(page.get_by_role("heading", name="Couleurs")).to_be_visible()
+    expect(frame(page, "Sur un téléphone").get_by_role("button", name="Continue")).to_be_visible()
+    expect(page.get_by_text("trop pâle en clair").first).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
+    assert WORDS["en"].keys() == WORDS["fr"].keys()

@@ -38,13 +38,6 @@ class Simulation:
     result: SimulatedInterviews
 
     @property
-    def leaving(self) -> str:
-        """The dropout of the respondents, in words."""
-        if self.options.drop_out is not None:
-            return f"a chance of {self.options.drop_out:.0%} before each further question"
-        return "as the survey's drop_out says" if self.bank.rules[self.survey].hazard else "nobody leaves"
-
-    @property
     def right(self) -> np.ndarray:
         """(N,) whether the persona stated at the end is the true one."""
         return np.asarray(self.result.interviews.belief.argmax(axis=1) == self.result.persona)

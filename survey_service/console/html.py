@@ -3,20 +3,17 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
-from babel.support import NullTranslations, Translations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from question_bank.languages import negotiate
+from survey_service.analysis.reports.language import read_catalogue
 from survey_service.console.check_sentences import checked, place
 from survey_service.embed.assets import Asset, asset
 
@@ -59,19 +56,6 @@ def render(template: str, language: str, /, **values: Any) -> str:
 
 
 @cache
-def translations(language: str) -> NullTranslations:
-    """Return the catalogue of a language; English needs none."""
-    file = HERE / "translations" / f"{language}.po"
-    if not file.exists():
-        return NullTranslations()
-    compiled = BytesIO()
-    with file.open("rb") as text:
-        write_mo(compiled, read_po(text, locale=language))
-    compiled.seek(0)
-    return Translations(compiled)
-
-
-@cache
 def environment(language: str) -> Environment:
     """Return the templates of one language."""
     made = Environment(
@@ -82,7 +66,7 @@ def environment(language: str) -> Environment:
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
     )
-    catalogue = translations(language)
+    catalogue = read_catalogue(HERE / "translations", language)
     made.install_gettext_callables(catalogue.gettext, catalogue.ngettext, newstyle=True)  # type: ignore[attr-defined]
     written = Written(language)
     made.filters |= {"checked": lambda text: checked(text, language), "place": lambda where: place(where, language)}

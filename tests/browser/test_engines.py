@@ -11,7 +11,7 @@ from tests.browser.test_demo import running_demo
 from tests.browser.world import HOOK, World
 
 LEGEND = 'all("legend")[0]?.textContent.trim()'
-BUTTON = 'all("button").find((one) => one.textContent.trim() == "{}")'
+BUTTON = 'all("button").find((one) => one.textContent.replace("‹", "").trim() == "{}")'
 ENDED = 'all("h1").length == 1 && !all("legend").length'
 TICKED = 'all("input:checked").map((one) => one.value)'
 OPTION = 'all("label").find((one) => one.textContent.trim().startsWith("{}"))'
@@ -62,7 +62,7 @@ def test_the_widget_asks_to_the_end(engine, world: World):
     expect_question(engine, "Anything else?")
     engine.type('all("textarea")[0]', "yes and/or no")
     press(engine, "Continue")
-    expect_question(engine, "That was everything.")
+    expect_question(engine, "Thank you")
     answers = [("colour", "answer", "blue"), ("mood", "answer", 7), ("extras", "answer", HOOK), ("age", "answer", 42)]
     world.wait_for_answers(session(engine), [*answers, ("story", "answer", "yes and/or no")])
     assert engine.run('recorded.filter(([type]) => type == "surveycomplete").length') == 1

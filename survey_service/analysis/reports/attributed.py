@@ -10,8 +10,8 @@ from adaptive.lookalike.risk import risk_coverage
 from survey_service.analysis.attribution_fit import FittedFile
 from survey_service.analysis.attribution_summary import warnings_of
 from survey_service.analysis.reports import charts, sections
+from survey_service.analysis.reports.language import percent
 from survey_service.analysis.reports.page import Cell, Report, Section, Table, write
-from survey_service.analysis.reports.sections import percent
 
 STRONGEST = 3.0
 """Bits that are shaded fully in a table."""

@@ -14,6 +14,8 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from adaptive.evaluation.metrics import Bin
+from survey_service.analysis.reports.language import gettext as _
+from survey_service.analysis.reports.language import mark, number
 
 WIDTH, LEFT, RIGHT, BOTTOM = 420.0, 46.0, 12.0, 42.0
 """Units of a chart, and the room around its plot."""
@@ -23,7 +25,7 @@ LONGEST_LABEL = 52
 FIRST, SECOND, THIRD = "var(--first)", "var(--second)", "var(--third)"
 TICKS = 6
 DASHES = {FIRST: "", SECOND: "6 3", THIRD: "2 3"}
-COLOURS = {"adaptive": FIRST, "fixed": SECOND, "random": THIRD}
+COLOURS = {mark("adaptive"): FIRST, mark("fixed"): SECOND, mark("random"): THIRD}
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Scale:
         """Return place and text of shares at a distance of a tenth, a fifth or a half."""
         step = next(step for step in (0.05, 0.1, 0.2, 0.5, 1.0) if (self.high - self.low) / step <= TICKS)
         first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
-        return [(self(number * step), f"{number * step:.0%}") for number in range(first, last + 1)]
+        return [(self(place * step), number(place * step, ".0%")) for place in range(first, last + 1)]
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def _macros() -> Any:
     environment = Environment(
         loader=PackageLoader("survey_service.analysis.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.globals["_"] = _
     return environment.get_template("charts.html").module
 
 
@@ -95,7 +98,7 @@ def column_chart(name: str, label: str, shares: Mapping[str, float], across: str
     upwards = Scale(0, most * 1.15, height - BOTTOM, TOP)
     room = (WIDTH - 2 * RIGHT) / max(len(shares), 1)
     columns = [
-        {"x": round(RIGHT + place * room, 2), "y": upwards(share), "share": f"{share:.0%}", "words": words}
+        {"x": round(RIGHT + place * room, 2), "y": upwards(share), "share": number(share, ".0%"), "words": words}
         for place, (words, share) in enumerate(shares.items())
     ]
     return _draw("columns", label, height, name=name, columns=columns, room=round(room, 2), foot=height - BOTTOM, across=across)
@@ -130,21 +133,21 @@ def line_chart(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence
     """Draw one panel per metric with a line per order, from (questions, share); lines differ in colour and dash."""
     each, legend = 190.0, 26.0
     plots = []
-    for place, (title, lines) in enumerate(panels.items()):
-        top = legend + place * each + 24
+    for row, (title, lines) in enumerate(panels.items()):
+        top = legend + row * each + 24
         points = [point for line in lines.values() for point in line]
         lowest, last = min(share for _, share in points), max(questions for questions, _ in points)
         first = min(questions for questions, _ in points)
         upwards = Scale(max(floor(lowest * 10 - 0.5) / 10, 0), 1.02, top + each - 60, top)
         across = Scale(first, max(last, first + 1), LEFT + 8, WIDTH - RIGHT - 8)
         step = max(ceil((last - first) / TICKS), 1)
-        ticks = [(across(number), str(number)) for number in range(first, last + 1, step)]
+        ticks = [(across(place), str(place)) for place in range(first, last + 1, step)]
         drawn = [
-            Line([(across(questions), upwards(share)) for questions, share in line], COLOURS[order], order, dotted=True)
+            Line([(across(questions), upwards(share)) for questions, share in line], COLOURS[order], _(order), dotted=True)
             for order, line in lines.items()
         ]
         plots.append((Plot(top, top + each - 60, ticks, upwards.ticks(), title), drawn))
-    across_title = "questions asked"
+    across_title = _("questions asked")
     return _draw("lines", label, legend + each * len(panels) + 4, name=name, plots=plots, across=across_title)
 
 
@@ -154,12 +157,12 @@ def coverage_chart(name: str, label: str, shares: Sequence[float], accuracies: S
     low = max(floor(min([*accuracies, *lower, 0.9]) * 10) / 10, 0.0)
     across, upwards = Scale(0, 1.02, LEFT, WIDTH - RIGHT), Scale(low, 1.02, height - BOTTOM, top)
     plot = Plot(top, height - BOTTOM, across.ticks(), upwards.ticks())
-    names = {"right": (accuracies, FIRST), "at least, with 95 % certainty": (lower, SECOND)}
+    names = {_("right"): (accuracies, FIRST), _("at least, with 95 % certainty"): (lower, SECOND)}
     lines = [
         Line([(across(share), upwards(value)) for share, value in zip(shares, values, strict=True)], colour, words)
         for words, (values, colour) in names.items()
     ]
-    return _draw("lines", label, height, name=name, plots=[(plot, lines)], across="share of respondents who would be assigned")
+    return _draw("lines", label, height, name=name, plots=[(plot, lines)], across=_("share of respondents who would be assigned"))
 
 
 @dataclass(frozen=True)

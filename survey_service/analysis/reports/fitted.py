@@ -11,6 +11,8 @@ from question_bank.definitions import Bank
 from survey_service.analysis.answer_files import read_cells
 from survey_service.analysis.replay import ORDERS, replay_respondents, rules_of
 from survey_service.analysis.reports import sections
+from survey_service.analysis.reports.language import gettext as _
+from survey_service.analysis.reports.language import mark, number, override
 from survey_service.analysis.reports.page import Report, write
 from survey_service.analysis.reports.replayed import headline, metric_sections
 
@@ -30,29 +32,39 @@ def report_fitted_file(
 def report_fit(bank: CompiledBank, people: Respondents, source: str, path: Path, seed: int = 1) -> None:
     """Write the report on a bank and the answers it was fitted to.
 
-    `people.label` is the persona of each respondent, or None where personas were found; `source` names the answers. Raises ValueError
-    where the file cannot be written or charts cannot be drawn.
+    Its language is the bank's default. `people.label` is the persona of each respondent, or None where personas were found; `source` names
+    the answers. Raises ValueError where the file cannot be written or charts cannot be drawn.
     """
     rules = rules_of(bank, next(iter(bank.rules), None))
     steps = list(range(1, min(int(rules.included.sum()), MOST_QUESTIONS) + 1))
     done = replay_respondents(bank, rules, people, ORDERS, steps, seed)
-    clear = sections.confusion_section(
-        bank,
-        done.full,
-        done.full.argmax(axis=1),
-        "If every question were answered: each line is a persona by the probabilities of all answers, the columns the likeliest one.",
-        "How clearly the personas differ",
-    )
-    report = Report(
-        f"{bank.bank.id}: the fitted bank",
-        f"Fitted on {len(done.label):,} respondents from {source}, and shown here on the same respondents.",
-        [(f"{len(done.label):,}", "respondents"), *headline(done)],
-        [
-            sections.personas_section(bank),
-            clear,
-            sections.residuals_section(bank, bivariate_residuals(bank.tables, people.answers, done.full)),
-            *metric_sections(done),
-        ],
-        ["The bank was fitted to these respondents: accuracy on new ones will be a little lower. Replay answers that it has not seen."],
-    )
-    write(report, path)
+    with override(bank.bank.language):
+        size = number(len(done.label))
+        clear = sections.confusion_section(
+            bank,
+            done.full,
+            done.full.argmax(axis=1),
+            _(
+                "If every question were answered: each line is a persona by the probabilities of all answers, the columns "
+                "the likeliest one."
+            ),
+            mark("How clearly the personas differ"),
+        )
+        report = Report(
+            _("{bank}: the fitted bank", bank=bank.bank.id),
+            _("Fitted on {number} respondents from {source}, and shown here on the same respondents.", number=size, source=source),
+            [(size, _("respondents")), *headline(done)],
+            [
+                sections.personas_section(bank),
+                clear,
+                sections.residuals_section(bank, bivariate_residuals(bank.tables, people.answers, done.full)),
+                *metric_sections(done),
+            ],
+            [
+                _(
+                    "The bank was fitted to these respondents: accuracy on new ones will be a little lower. "
+                    "Replay answers that it has not seen."
+                )
+            ],
+        )
+        write(report, path)

@@ -2,15 +2,17 @@
 
 from adaptive.evaluation.persona_profiles import Outcome, Trait
 from question_bank.definitions import Bank, in_language, unit_in
+from survey_service.analysis.reports.language import gettext as _
+from survey_service.analysis.reports.language import mark, number
 
 END_TEXTS = {
-    "confidence": "sure enough of the persona",
-    "at_most": "as many questions as allowed",
-    "gain": "nothing left that is worth asking",
-    "seconds": "time was up",
-    "exhausted": "no question left",
-    "decision": "no answer could change what is done",
-    "respondent": "the respondent left",
+    "confidence": mark("sure enough of the persona"),
+    "at_most": mark("as many questions as allowed"),
+    "gain": mark("nothing left that is worth asking"),
+    "seconds": mark("time was up"),
+    "exhausted": mark("no question left"),
+    "decision": mark("no answer could change what is done"),
+    "respondent": mark("the respondent left"),
 }
 
 
@@ -24,7 +26,7 @@ def question_text(bank: Bank, q: int) -> str:
 
 def end_text(name: str) -> str:
     """Return the text of the reason why an interview ended; an unknown reason is shown as it is."""
-    return END_TEXTS.get(name, name)
+    return _(END_TEXTS[name]) if name in END_TEXTS else name
 
 
 def trait_text(bank: Bank, trait: Trait) -> str:
@@ -40,13 +42,17 @@ def outcome_text(bank: Bank, q: int, outcome: Outcome) -> str:
     if question.type == "scale":
         point = question.points[outcome]
         label = in_language(question.labels.get(point), bank.language, bank.language)
-        return f"{point} ({label})" if label else f"{point} of {question.points[0]}–{question.points[-1]}"
+        return (
+            f"{point} ({label})" if label else _("{point} of {low}–{high}", point=point, low=question.points[0], high=question.points[-1])
+        )
     text = in_language(question.options[outcome].text, bank.language, bank.language) or question.options[outcome].id
-    return f"☑ {text}" if question.type == "multiple" else f"“{text}”"
+    return f"☑ {text}" if question.type == "multiple" else _("“{text}”", text=text)
 
 
 def _interval(unit: str | None, low: float, high: float) -> str:
     unit = f" {unit}" if unit else ""
     if low == float("-inf"):
-        return f"up to {high:.3g}{unit}"
-    return f"over {low:.3g}{unit}" if high == float("inf") else f"{low:.3g} to {high:.3g}{unit}"
+        return _("up to {high}{unit}", high=number(high, ".3g"), unit=unit)
+    if high == float("inf"):
+        return _("over {low}{unit}", low=number(low, ".3g"), unit=unit)
+    return _("{low} to {high}{unit}", low=number(low, ".3g"), high=number(high, ".3g"), unit=unit)

@@ -7,6 +7,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from survey_service.analysis.reports.language import active, gettext
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -60,7 +62,8 @@ class Report:
 def render(report: Report) -> str:
     """Return the page, with every text escaped."""
     pages = Environment(loader=PackageLoader("survey_service.analysis.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return pages.get_template("report.html").render(report=report, is_cell=lambda item: isinstance(item, Cell))
+    given = {"report": report, "is_cell": lambda item: isinstance(item, Cell), "language": active(), "_": gettext}
+    return pages.get_template("report.html").render(given)
 
 
 def write(report: Report, path: Path) -> None:

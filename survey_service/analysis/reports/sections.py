@@ -14,6 +14,8 @@ from adaptive.learning.residuals import PairResidual
 from question_bank.compile import CompiledBank
 from survey_service.analysis.reports import charts
 from survey_service.analysis.reports.labels import end_text, outcome_text, persona_name, question_text, trait_text
+from survey_service.analysis.reports.language import gettext as _
+from survey_service.analysis.reports.language import mark, number, percent
 from survey_service.analysis.reports.page import Cell, Section, Table
 
 TRAITS = 6
@@ -21,47 +23,42 @@ PAIRS = 12
 LENGTHS = 13
 
 
-def percent(share: float) -> str:
-    """Return a share in whole per cent.
-
-    >>> percent(0.0004), percent(0.5), percent(0.0)
-    ('<1%', '50%', '0%')
-    """
-    return "<1%" if share > 0 and round(100 * share) == 0 else f"{share:.0%}"
-
-
 def personas_section(bank: CompiledBank) -> Section:
     """Return the section on the traits of each persona."""
     tables = []
     for k, found in enumerate(traits(bank.tables)):
         rows = [[trait_text(bank.bank, row), percent(row.share), percent(row.others), _signed(row.bits)] for row in found[:TRAITS]]
-        caption = f"{persona_name(bank.bank, k)}: {percent(float(bank.tables.persona_prior[k]))} of the respondents"
-        tables.append(Table(caption, ("Answer", "here", "others", "bits"), rows))
-    reading = (
+        share = percent(float(bank.tables.persona_prior[k]))
+        caption = _("{persona}: {share} of the respondents", persona=persona_name(bank.bank, k), share=share)
+        tables.append(Table(caption, (_("Answer"), _("here"), _("others"), _("bits")), rows))
+    reading = _(
         "The answers that set each persona apart most: how many give them here, and how many among the others. The bits say how such an "
         "answer changes the odds: +1 doubles the odds that it is this persona, −1 halves them, 0 leaves them as they are."
     )
-    return Section("Who the personas are", reading, tables=tables)
+    return Section(_("Who the personas are"), reading, tables=tables)
 
 
 def _signed(bits: float) -> str:
-    return f"{bits:+.1f}".replace("-", "−")
+    return number(bits, "+.1f").replace("-", "−")
 
 
 def length_section(interviews: Interviews) -> Section:
     """Return the section on the number of questions."""
     shares = length_distribution(interviews)
     shown = _histogram(shares)
-    mean = float(interviews.length.mean())
-    picture = charts.column_chart("length", f"Share of respondents by number of questions; {mean:.1f} on average", shown, "questions taken")
+    mean = number(float(interviews.length.mean()), ".1f")
+    label = _("Share of respondents by number of questions; {mean} on average", mean=mean)
+    picture = charts.column_chart("length", label, shown, _("questions taken"))
     rows = [[end_text(name), percent(share)] for name, share in sorted(end_reasons(interviews).items(), key=lambda item: -item[1])]
-    reading = f"Each column is the share of respondents who take so many questions. On average it takes {mean:.1f}."
+    reading = _("Each column is the share of respondents who take so many questions. On average it takes {mean}.", mean=mean)
     return Section(
-        "How long it takes",
+        _("How long it takes"),
         reading,
         picture,
-        tables=[Table("What ends the survey", ("Reason", "respondents"), rows)],
-        figures=[Table("Questions taken", ("Questions", "respondents"), [[str(n), percent(share)] for n, share in enumerate(shares)])],
+        tables=[Table(_("What ends the survey"), (_("Reason"), _("respondents")), rows)],
+        figures=[
+            Table(_("Questions taken"), (_("Questions"), _("respondents")), [[str(n), percent(share)] for n, share in enumerate(shares)])
+        ],
     )
 
 
@@ -70,24 +67,34 @@ def _histogram(shares: Floats) -> dict[str, float]:
     first = int(np.flatnonzero(shares)[0])
     shown = {str(n): float(shares[n]) for n in range(first, min(len(shares), first + LENGTHS))}
     rest = float(shares[first + LENGTHS :].sum())
-    return {**shown, "more": rest} if rest else shown
+    return {**shown, _("more"): rest} if rest else shown
 
 
 def calibration_section(confidence: Floats, true: Floats, against: str) -> Section:
     """Return the section on calibration."""
-    bins, error = reliability(confidence, true), calibration_error(confidence, true)
-    picture = charts.reliability_diagram("reliability", f"Stated confidence against truth; off by {error:.3f} on average", bins)
-    reading = (
-        f"When the service says “I am 80 % sure”, is it right in 80 of 100 cases? Dots on the grey line: yes. Below it the service is too "
-        f"sure, above it too modest. The larger a dot, the more respondents. On average it is off by {error:.3f}. {against}"
+    bins, error = reliability(confidence, true), number(calibration_error(confidence, true), ".3f")
+    label = _("Stated confidence against truth; off by {error} on average", error=error)
+    picture = charts.reliability_diagram("reliability", label, bins)
+    reading = _(
+        "When the service says “I am 80 % sure”, is it right in 80 of 100 cases? Dots on the grey line: yes. Below it the service is too "
+        "sure, above it too modest. The larger a dot, the more respondents. On average it is off by {error}.",
+        error=error,
     )
-    rows = [[f"{bin_.low:.1f} to {bin_.high:.1f}", str(bin_.respondents), percent(bin_.stated), percent(bin_.true)] for bin_ in bins]
-    figures = Table("Stated and true", ("Confidence", "respondents", "stated", "true"), rows)
-    return Section("Is the stated confidence true?", reading, picture, figures=[figures])
+    rows = [
+        [
+            _("{low} to {high}{unit}", low=number(bin_.low, ".1f"), high=number(bin_.high, ".1f"), unit=""),
+            str(bin_.respondents),
+            percent(bin_.stated),
+            percent(bin_.true),
+        ]
+        for bin_ in bins
+    ]
+    figures = Table(_("Stated and true"), (_("Confidence"), _("respondents"), _("stated"), _("true")), rows)
+    return Section(_("Is the stated confidence true?"), f"{reading} {against}", picture, figures=[figures])
 
 
 def confusion_section(
-    bank: CompiledBank, truth: Floats, stated: np.ndarray, reading: str, title: str = "Which persona is taken for which"
+    bank: CompiledBank, truth: Floats, stated: np.ndarray, reading: str, title: str = mark("Which persona is taken for which")
 ) -> Section:
     """Return the section with the confusion table."""
     table = confusion(truth, stated)
@@ -95,62 +102,67 @@ def confusion_section(
     rows: list[list[str | Cell]] = []
     for name, line in zip(names, table, strict=True):
         row_shares = line / line.sum() if line.sum() else line
-        rows.append([f"{name} ({percent(float(line.sum()))} of all)", *(Cell(percent(share), share) for share in row_shares.tolist())])
-    error = 1 - float(np.trace(table))
-    return Section(
-        title,
-        f"{reading} On the diagonal they are recognised. {percent(error)} of all respondents are taken for another persona than theirs "
-        "(classification error).",
-        tables=[Table("Of each persona, stated as", ("really", *names), rows)],
+        who = _("{persona} ({share} of all)", persona=name, share=percent(float(line.sum())))
+        rows.append([who, *(Cell(percent(share), share) for share in row_shares.tolist())])
+    rest = _(
+        "On the diagonal they are recognised. {error} of all respondents are taken for another persona than theirs (classification error).",
+        error=percent(1 - float(np.trace(table))),
     )
+    return Section(_(title), f"{reading} {rest}", tables=[Table(_("Of each persona, stated as"), (_("really"), *names), rows)])
 
 
 def orders_section(orders: Mapping[str, Sequence[StepMetrics]], truth: str) -> Section:
     """Return the section on accuracy by number of questions, for each order."""
-    words = {"agreement": "right persona", "confidence": "stated confidence"}
+    words = {"agreement": _("right persona"), "confidence": _("stated confidence")}
     panels = {
         title: {order: [(measure.questions, getattr(measure, name)) for measure in measures] for order, measures in orders.items()}
         for name, title in words.items()
     }
-    picture = charts.line_chart(
-        "soon", f"Right persona and stated confidence by number of questions, for {', '.join(orders)} order", panels
-    )
+    names = ", ".join(_(order) for order in orders)
+    label = _("Right persona and stated confidence by number of questions, for {orders} order", orders=names)
+    picture = charts.line_chart("soon", label, panels)
     rows = [
         [
-            order,
+            _(order),
             str(measure.questions),
             percent(measure.agreement),
             percent(measure.confidence),
-            f"{measure.calibration_error:.3f}",
-            f"{measure.log_score:.3f}",
+            number(measure.calibration_error, ".3f"),
+            number(measure.log_score, ".3f"),
         ]
         for order, measures in orders.items()
         for measure in measures
     ]
-    reading = (
+    reading = _(
         "How right and how sure the service is after each question, if nobody stopped. Adaptive: the next question depends on the answers, "
         "as in the live survey, and on the time that it takes. Fixed: the best single order for everybody, "
         "chosen knowing these very answers. Random: any. "
-        f"The steeper the rise, the fewer questions are needed. {truth}"
+        "The steeper the rise, the fewer questions are needed."
     )
-    head = ("Order", "questions", "right", "confidence", "calibration error", "log score")
-    return Section("How soon it knows", reading, picture, figures=[Table("After so many questions", head, rows)])
+    head = (_("Order"), _("questions"), _("right"), _("confidence"), _("calibration error"), _("log score"))
+    return Section(_("How soon it knows"), f"{reading} {truth}", picture, figures=[Table(_("After so many questions"), head, rows)])
 
 
 def questions_section(bank: CompiledBank, used: Usage, included: Bools) -> Section:
     """Return the section on the use and gain of each question."""
     ranked = [int(q) for q in np.lexsort((-used.gain, -used.asked.round(3))) if used.asked[q] > 0]
     bars = [
-        (question_text(bank.bank, q), float(used.asked[q]), f"{percent(float(used.asked[q]))} · {used.gain[q]:.2f} bit") for q in ranked
+        (
+            question_text(bank.bank, q),
+            float(used.asked[q]),
+            _("{share} · {gain} bit", share=percent(float(used.asked[q])), gain=number(used.gain[q], ".2f")),
+        )
+        for q in ranked
     ]
-    picture = charts.bar_chart("questions", f"Share of respondents who were asked each question: {len(ranked)} questions were asked", bars)
+    label = _("Share of respondents who were asked each question: {number} questions were asked", number=len(ranked))
+    picture = charts.bar_chart("questions", label, bars)
     rows = [
         [
             question_text(bank.bank, q),
             bank.bank.questions[q].id,
             percent(float(used.asked[q])),
-            f"{used.gain[q]:.3f}",
-            f"{used.place[q]:.1f}",
+            number(used.gain[q], ".3f"),
+            number(used.place[q], ".1f"),
             percent(float(used.silent[q])),
         ]
         for q in ranked
@@ -158,15 +170,20 @@ def questions_section(bank: CompiledBank, used: Usage, included: Bools) -> Secti
     tables = []
     if never := [int(q) for q in np.flatnonzero(included & (used.asked == 0))]:
         tables.append(
-            Table("Never asked", ("Question", "id"), [[question_text(bank.bank, q), bank.bank.questions[q].id] for q in never], words=2)
+            Table(
+                _("Never asked"),
+                (_("Question"), _("id")),
+                [[question_text(bank.bank, q), bank.bank.questions[q].id] for q in never],
+                words=2,
+            )
         )
-    head = ("Question", "id", "asked of", "gain, bits", "place", "no answer")
-    reading = (
+    head = (_("Question"), _("id"), _("asked of"), _("gain, bits"), _("place"), _("no answer"))
+    reading = _(
         "Each bar is the share of respondents who are asked the question; behind it, the expected gain of an answer when it is "
         "asked (1 bit settles the choice between two equally likely personas). A question that is never asked costs nobody time; "
         "it may still be worth a look at its wording or its table."
     )
-    return Section("Which questions earn their place", reading, picture, tables, [Table("Questions by use", head, rows, words=2)])
+    return Section(_("Which questions earn their place"), reading, picture, tables, [Table(_("Questions by use"), head, rows, words=2)])
 
 
 def dropout_section(bank: CompiledBank, interviews: Interviews, used: Usage, leaving: str) -> Section:
@@ -175,23 +192,30 @@ def dropout_section(bank: CompiledBank, interviews: Interviews, used: Usage, lea
     share = float(departed.mean())
     if not share:
         return Section(
-            "Where respondents are lost",
-            "Nobody leaves in this simulation: it has no drop-out. Try --drop-out 0.05, a chance of 5 % to leave before each "
-            "further question.",
+            _("Where respondents are lost"),
+            _(
+                "Nobody leaves in this simulation: it has no drop-out. Try --drop-out 0.05, a chance of 5 % to leave before each "
+                "further question."
+            ),
         )
     after = np.bincount(interviews.length[departed]) / len(departed)
     picture = charts.column_chart(
-        "lost", f"{percent(share)} leave; share by questions taken before", _histogram(after), "questions taken before leaving"
+        "lost",
+        _("{share} leave; share by questions taken before", share=percent(share)),
+        _histogram(after),
+        _("questions taken before leaving"),
     )
     rows = [
         [question_text(bank.bank, int(q)), percent(float(used.left[q]))] for q in np.argsort(-used.left, kind="stable") if used.left[q] > 0
     ]
-    reading = (
-        f"{percent(share)} of the respondents leave before the survey ends ({leaving}). "
-        "Each column: after how many questions. What they answered until then still counts."
+    reading = _(
+        "{share} of the respondents leave before the survey ends ({leaving}). "
+        "Each column: after how many questions. What they answered until then still counts.",
+        share=percent(share),
+        leaving=leaving,
     )
-    tables = [Table("In front of which question", ("Question", "respondents lost"), rows)]
-    return Section("Where respondents are lost", reading, picture, tables)
+    tables = [Table(_("In front of which question"), (_("Question"), _("respondents lost")), rows)]
+    return Section(_("Where respondents are lost"), reading, picture, tables)
 
 
 def residuals_section(bank: CompiledBank, pairs: Sequence[PairResidual]) -> Section:
@@ -199,14 +223,16 @@ def residuals_section(bank: CompiledBank, pairs: Sequence[PairResidual]) -> Sect
     rows = []
     for pair in pairs[:PAIRS]:
         a, b = pair.most_unexpected
-        both = f"{outcome_text(bank.bank, pair.first, a)} with {outcome_text(bank.bank, pair.second, b)}"
+        both = _("{first} with {second}", first=outcome_text(bank.bank, pair.first, a), second=outcome_text(bank.bank, pair.second, b))
         names = f"{question_text(bank.bank, pair.first)} / {question_text(bank.bank, pair.second)}"
-        rows.append([f"{names}: {both}", f"{pair.observed[a, b]:.0f}", f"{pair.expected[a, b]:.0f}", f"{pair.residual:.1f}"])
+        rows.append([f"{names}: {both}", number(pair.observed[a, b]), number(pair.expected[a, b]), number(pair.residual, ",.1f")])
     large = sum(pair.residual > 4 for pair in pairs)
-    reading = (
+    reading = _(
         "Pairs of questions whose answers come together more, or less, often than the personas explain: how often the strangest pair of "
         "answers was given, and how often the tables expect it. A residual near 1 is chance; a large one means that the two questions "
-        f"overlap or that a persona is missing. {large} of {len(pairs)} pairs are above 4."
+        "overlap or that a persona is missing. {large} of {pairs} pairs are above 4.",
+        large=large,
+        pairs=number(len(pairs)),
     )
-    head = ("Questions, and their strangest pair of answers", "given", "expected", "residual")
-    return Section("What the personas do not explain", reading, tables=[Table("Largest bivariate residuals", head, rows)])
+    head = (_("Questions, and their strangest pair of answers"), _("given"), _("expected"), _("residual"))
+    return Section(_("What the personas do not explain"), reading, tables=[Table(_("Largest bivariate residuals"), head, rows)])

@@ -11,6 +11,8 @@ from question_bank.compile import conditions_of
 from survey_service.analysis.progress import progress
 from survey_service.analysis.replay import ORDERS
 from survey_service.analysis.reports import sections
+from survey_service.analysis.reports.language import gettext as _
+from survey_service.analysis.reports.language import number, override, percent
 from survey_service.analysis.reports.page import Report, write
 from survey_service.analysis.simulate import Simulation, figures
 
@@ -21,38 +23,53 @@ MOST_QUESTIONS = 10
 
 
 def report_simulation(simulation: Simulation, path: Path) -> None:
-    """Write the report. Raises ValueError where the file cannot be written or pictures cannot be drawn."""
+    """Write the report in the bank's default language. Raises ValueError where the file cannot be written or pictures cannot be drawn."""
     found, bank, interviews = figures(simulation), simulation.bank, simulation.result.interviews
     used = usage(interviews, len(bank.index))
     true = np.eye(len(bank.personas))[simulation.result.persona]
     stated, confidence = interviews.belief.argmax(axis=1), interviews.belief.max(axis=1)
     rules = bank.rules[simulation.survey]
-    report = Report(
-        f"{bank.bank.id}: the survey {simulation.survey}, simulated",
-        f"{simulation.options.respondents:,} respondents were drawn from the bank's own tables and asked as the live service would ask "
-        f"them (seed {simulation.options.seed}, skips {simulation.options.skip:.0%}, leaving: {simulation.leaving}).",
-        [
-            (f"{found['questions']['mean']:.1f}", "questions on average"),
-            (f"{found['seconds']['mean']:.0f} s", "of a respondent's time"),
-            (sections.percent(found["accuracy"]["mean"]), "stated persona is right"),
-            (sections.percent(found["confidence"]), "stated confidence"),
-        ],
-        [
-            sections.length_section(interviews),
-            sections.calibration_section(
-                confidence, simulation.right.astype(float), "True here means: the persona that the respondent was drawn from."
+    with override(bank.bank.language):
+        leaving = _leaving(simulation)
+        report = Report(
+            _("{bank}: the survey {survey}, simulated", bank=bank.bank.id, survey=simulation.survey),
+            _(
+                "{number} respondents were drawn from the bank's own tables and asked as the live service would ask them "
+                "(seed {seed}, skips {skip}, leaving: {leaving}).",
+                number=number(simulation.options.respondents),
+                seed=simulation.options.seed,
+                skip=number(simulation.options.skip, ".0%"),
+                leaving=leaving,
             ),
-            sections.confusion_section(
-                bank, true, stated, "Each line is a true persona; its respondents are stated as the personas of the columns."
-            ),
-            sections.orders_section(_orders(simulation), "Right means: the persona that the respondent was drawn from."),
-            sections.questions_section(bank, used, rules.included),
-            sections.dropout_section(bank, interviews, used, simulation.leaving),
-            sections.personas_section(bank),
-        ],
-        ["Simulated respondents behave exactly as the tables say. Real ones do not: replay real answers as soon as you have some."],
-    )
-    write(report, path)
+            [
+                (number(found["questions"]["mean"], ".1f"), _("questions on average")),
+                (f"{found['seconds']['mean']:.0f} s", _("of a respondent's time")),
+                (percent(found["accuracy"]["mean"]), _("stated persona is right")),
+                (percent(found["confidence"]), _("stated confidence")),
+            ],
+            [
+                sections.length_section(interviews),
+                sections.calibration_section(
+                    confidence, simulation.right.astype(float), _("True here means: the persona that the respondent was drawn from.")
+                ),
+                sections.confusion_section(
+                    bank, true, stated, _("Each line is a true persona; its respondents are stated as the personas of the columns.")
+                ),
+                sections.orders_section(_orders(simulation), _("Right means: the persona that the respondent was drawn from.")),
+                sections.questions_section(bank, used, rules.included),
+                sections.dropout_section(bank, interviews, used, leaving),
+                sections.personas_section(bank),
+            ],
+            [_("Simulated respondents behave exactly as the tables say. Real ones do not: replay real answers as soon as you have some.")],
+        )
+        write(report, path)
+
+
+def _leaving(simulation: Simulation) -> str:
+    """Return how respondents leave, in words."""
+    if simulation.options.drop_out is not None:
+        return _("a chance of {share} before each further question", share=number(simulation.options.drop_out, ".0%"))
+    return _("as the survey's drop_out says") if simulation.bank.rules[simulation.survey].hazard else _("nobody leaves")
 
 
 def _orders(simulation: Simulation) -> dict[str, list[StepMetrics]]:

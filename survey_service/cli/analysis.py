@@ -152,7 +152,12 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **options: Any) -> 
     type=click.FloatRange(0, 1, min_open=True),
     help="Stop at this confidence, not as the survey says.",
 )
-@click.option("--language", metavar="CODE", callback=language_code, help="Write the report in this language, in English or French; default the bank's first.")
+@click.option(
+    "--language",
+    metavar="CODE",
+    callback=language_code,
+    help="Write the report in this language; its own sentences are in English or French. Default the bank's first.",
+)
 @REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None, as_json: bool, **options: Any) -> None:

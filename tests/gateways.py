@@ -3,13 +3,16 @@
 A test changes only where they listen, whom they ask, and what it names.
 """
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import Thread
 
 import psycopg
 
@@ -33,6 +36,33 @@ def changed(text: str, changes: Mapping[str, str]) -> str:
         assert before in text, before
         text = text.replace(before, after)
     return text
+
+
+@contextmanager
+def echo() -> Iterator[int]:
+    """Run a web server that answers with the headers and the path it got, and how long the body was. Yield its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            length = len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            body = json.dumps({"headers": self.headers.items(), "path": self.path, "length": length}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 @contextmanager

@@ -7,44 +7,16 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import mkdtemp
-from threading import Thread
 
 import pytest
 
-from tests.gateways import SHIPPED, program
+from tests.gateways import SHIPPED, echo, program
 from tests.processes import PATIENCE, free_port, until
 
 UNVERIFIED = ssl.create_default_context()
 UNVERIFIED.check_hostname, UNVERIFIED.verify_mode = False, ssl.CERT_NONE  # the certificate is Caddy's own here
-
-
-@contextmanager
-def echo() -> Iterator[int]:
-    """Run a server that answers with the headers and the path it got. Yield its port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps({"headers": dict(self.headers.items()), "path": self.path}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.do_GET()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +61,7 @@ def call(address: str, path: str, body: bytes | None = None, **headers: str) -> 
 def test_what_the_client_says_of_itself_is_replaced(caddy):
     """The address is the connection's, the scheme https, and each request has an id."""
     status, body = call(caddy, "/l/secret", **{"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "gopher", "X-Request-Id": "mine"})
-    got = {name.lower(): value for name, value in json.loads(body)["headers"].items()}
+    got = {name.lower(): value for name, value in json.loads(body)["headers"]}
     assert status == 200
     assert (got["x-forwarded-for"], got["x-forwarded-proto"]) in {("127.0.0.1", "https"), ("::1", "https")}
     assert got["x-request-id"] != "mine"

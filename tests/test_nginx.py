@@ -3,16 +3,12 @@
 import json
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPResponse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 import yaml
 
-from tests.gateways import SHIPPED, nginx
+from tests.gateways import SHIPPED, echo, nginx
 from tests.processes import ROOT, Web, discern, environment, web_server
 
 BANK = ROOT / "question_bank" / "examples" / "car-buyers.yaml"
@@ -31,30 +27,6 @@ def call(port, address, method, path, body=b"", **headers):
         response = HTTPResponse(connection, method=method)
         response.begin()
         return response.status, response.read()
-
-
-@contextmanager
-def echo() -> Iterator[int]:
-    """Run a server that answers with the headers and the path it got. Yield its port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            length = len(self.rfile.read(int(self.headers["Content-Length"])))
-            body = json.dumps({"headers": self.headers.items(), "path": self.path, "length": length}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
 
 
 def test_what_the_client_says_of_itself_is_replaced():

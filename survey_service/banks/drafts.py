@@ -69,6 +69,18 @@ def get_draft(session: Session, bank: str) -> BankDraft:
     return draft
 
 
+def is_taken(session: Session, bank: str) -> bool:
+    """Whether there is a draft or a version of a bank with this id."""
+    return latest_version(session, bank) is not None or find_draft(session, bank) is not None
+
+
+def begin_draft(session: Session, bank: str, text: str, author: str, now: datetime) -> BankDraft:
+    """Store the first draft of a new bank. Raises Invalid where its id is taken, and as `save_draft` does."""
+    if is_taken(session, bank):
+        raise Invalid(errors=[{"path": "bank", "message": f'there is a bank "{bank}" already: choose another name'}])
+    return save_draft(session, bank, text, author, now, expected=None)
+
+
 def all_drafts(session: Session) -> Sequence[BankDraft]:
     """Return every draft, by the id of its bank."""
     return session.exec(select(BankDraft).order_by(col(BankDraft.bank))).all()

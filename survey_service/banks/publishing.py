@@ -146,5 +146,10 @@ def _point_surveys(session: Session, bank: Bank, version: int) -> None:
         row = existing.pop(survey.id, None) or SurveyRow(id=survey.id, bank=bank.id, version=version)
         row.version = version
         session.add(row)
-    session.execute(delete(SurveyDay).where(col(SurveyDay.survey).in_(list(existing))))
-    session.execute(delete(SurveyRow).where(col(SurveyRow.id).in_(list(existing))))
+    delete_surveys(session, list(existing))
+
+
+def delete_surveys(session: Session, surveys: list[str]) -> None:
+    """Delete surveys with their reports."""
+    session.execute(delete(SurveyDay).where(col(SurveyDay.survey).in_(surveys)))
+    session.execute(delete(SurveyRow).where(col(SurveyRow.id).in_(surveys)))

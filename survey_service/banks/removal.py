@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import Session, col, delete, func, select
 
 from question_bank.files.problems import count_of
-from survey_service.banks.drafts import find_draft
-from survey_service.banks.publishing import latest_version
+from survey_service.banks.drafts import find_draft, is_taken
+from survey_service.banks.publishing import delete_surveys, latest_version
 from survey_service.errors import Conflict, NotFound
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.session import Store, lock_by_name
@@ -21,7 +21,6 @@ from survey_service.store.tables.figures import (
     FigureSnapshot,
     HeldPersona,
     ReadinessModel,
-    SurveyDay,
 )
 from survey_service.store.tables.inbound import PlannedQuestion
 from survey_service.store.tables.links import Campaign, CampaignContact, Link, LinkOpen, LinkSession
@@ -48,7 +47,7 @@ class BankInUse(Conflict):
 
 def uses_of(session: Session, bank: str) -> dict[str, int]:
     """Return how many rows of each kind rest on a bank, without kinds that have none. Raises NotFound."""
-    if latest_version(session, bank) is None and find_draft(session, bank) is None:
+    if not is_taken(session, bank):
         raise NotFound(f'There is no bank "{bank}".')
     counts = {name: session.scalar(select(func.count()).select_from(table).where(table.bank == bank)) or 0 for name, table in USES}
     return {name: count for name, count in counts.items() if count}
@@ -88,9 +87,7 @@ def _require_removable(session: Session, bank: str, with_answers: bool) -> None:
 
 def _delete_surveys(session: Session, bank: str) -> None:
     """From now on nobody begins a session of this bank, except by a link that is not deleted yet."""
-    surveys = select(col(SurveyRow.id)).where(SurveyRow.bank == bank)
-    session.execute(delete(SurveyDay).where(col(SurveyDay.survey).in_(surveys)))
-    session.execute(delete(SurveyRow).where(col(SurveyRow.bank) == bank))
+    delete_surveys(session, list(session.exec(select(SurveyRow.id).where(SurveyRow.bank == bank))))
     draft = find_draft(session, bank)
     if draft is not None:
         session.delete(draft)

@@ -1,12 +1,11 @@
 """Commands for published banks and their surveys."""
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from survey_service.cli.terminal import refuse, settings_of_environment, store_of
+from survey_service.cli.terminal import print_list, refuse, settings_of_environment, store_of
 
 if TYPE_CHECKING:
     from survey_service.store.tables.core import SurveyRow
@@ -32,7 +31,7 @@ def list_banks(as_json: bool) -> None:
             for row in newest_versions(session, None, MOST_LISTED)
         ]
     lines = [f"{row['bank']} version {row['version']} {_day(row['published_at'])} {row['author'] or ''}".rstrip() for row in found]
-    _print(found, lines, as_json, none="no bank is published: discern publish BANK.yaml publishes one")
+    print_list(found, lines, as_json, none="no bank is published: discern publish BANK.yaml publishes one")
 
 
 @bank.command("show")
@@ -76,7 +75,7 @@ def list_surveys(as_json: bool) -> None:
     with store_of(settings_of_environment()) as store, store.reading() as session:
         found = [_view(row) for row in published_surveys(session, None, MOST_LISTED)]
     lines = [f"{row['survey']} {row['bank']} version {row['version']} {row['state']}" for row in found]
-    _print(found, lines, as_json, none="no survey is published: discern publish BANK.yaml publishes those of a bank")
+    print_list(found, lines, as_json, none="no survey is published: discern publish BANK.yaml publishes those of a bank")
 
 
 @survey.command("pause")
@@ -108,13 +107,3 @@ def _view(row: "SurveyRow") -> dict[str, Any]:
 
 def _day(moment: str) -> str:
     return datetime.fromisoformat(moment).date().isoformat()
-
-
-def _print(found: list[dict[str, Any]], lines: list[str], as_json: bool, none: str) -> None:
-    """Print a list as JSON or line by line; where it is empty, say on stderr how to begin."""
-    if as_json:
-        click.echo(json.dumps({"items": found}, ensure_ascii=False))
-    elif lines:
-        click.echo("\n".join(lines))
-    else:
-        click.echo(none, err=True)

@@ -1,11 +1,12 @@
 """Commands for webhook endpoints."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from survey_service.cli.terminal import settings_of_environment, store_of
+from survey_service.cli.terminal import print_list, settings_of_environment, store_of
 
 if TYPE_CHECKING:
     from survey_service.store.tables.webhooks import Endpoint
@@ -42,13 +43,7 @@ def list_endpoints(as_json: bool) -> None:
 
     with store_of(settings_of_environment()) as store, store.reading() as session:
         found = [_view(item) for item in endpoints.page(session, None, MOST_LISTED)]
-    if as_json:
-        click.echo(json.dumps({"items": found}, ensure_ascii=False))
-    for row in found if not as_json else ():
-        state = f"{row['state']} ({row['disabled_because']})" if row["disabled_because"] else row["state"]
-        click.echo(f"{row['id']} {row['url']} {row['when']} {state} {row['description'] or ''}".rstrip())
-    if not found and not as_json:
-        click.echo("there is no endpoint: discern endpoint add URL adds one", err=True)
+    print_list(found, [_line(row) for row in found], as_json, none="there is no endpoint: discern endpoint add URL adds one")
 
 
 @endpoint.command("remove")
@@ -64,3 +59,8 @@ def remove_endpoint(endpoint_id: str) -> None:
 
 def _view(item: "Endpoint") -> dict[str, Any]:
     return {name: getattr(item, name) for name in ("id", "url", "description", "when", "state", "disabled_because")}
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    state = f"{row['state']} ({row['disabled_because']})" if row["disabled_because"] else row["state"]
+    return f"{row['id']} {row['url']} {row['when']} {state} {row['description'] or ''}".rstrip()

@@ -1,12 +1,13 @@
 """Commands for connections to CRMs and for inbound sources."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from survey_service.cli.terminal import READABLE, given_in, refuse, settings_of_environment, store_of
+from survey_service.cli.terminal import READABLE, given_in, print_list, refuse, settings_of_environment, store_of
 
 if TYPE_CHECKING:
     from survey_service.crm.dry_run import Ask
@@ -51,11 +52,7 @@ def list_sources(as_json: bool) -> None:
     settings = settings_of_environment()
     with store_of(settings) as store, store.reading() as session:
         found = [sources.view(item, settings.base_url) for item in sources.list_all(session)]
-    if as_json:
-        click.echo(json.dumps({"items": found}, ensure_ascii=False))
-        return
-    for row in found:
-        click.echo(f"{row['id']} {row['kind']} {row['url']}")
+    print_list(found, [f"{row['id']} {row['kind']} {row['url']}" for row in found], as_json)
 
 
 @sources.command("remove")
@@ -98,13 +95,13 @@ def list_connections(as_json: bool) -> None:
 
     with store_of(settings_of_environment()) as store, store.reading() as session:
         found = connections.views(session, connections.page(session, None, 1000))
-    if as_json:
-        click.echo(json.dumps({"items": found}, ensure_ascii=False))
-        return
-    for row in found:
-        state = row["paused_because"] or row["state"]
-        waiting = ", ".join(f"{count} waiting: {problem}" for problem, count in row["waiting"].items())
-        click.echo(" ".join(filter(None, (row["id"], row["kind"], row["bank"], state, row["description"], waiting and f"({waiting})"))))
+    print_list(found, [_line(row) for row in found], as_json)
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    state = row["paused_because"] or row["state"]
+    waiting = ", ".join(f"{count} waiting: {problem}" for problem, count in row["waiting"].items())
+    return " ".join(filter(None, (row["id"], row["kind"], row["bank"], state, row["description"], waiting and f"({waiting})")))
 
 
 @connection.command("test")

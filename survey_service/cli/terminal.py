@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
@@ -131,6 +131,16 @@ def given_in(file: Path, schema: "Schema") -> Any:
         refuse("\n".join(f"{path}: {message}" for path, message in wrong.normalized_messages().items()))
     except ValueError as wrong:
         refuse(f"{file}: is not readable JSON: {wrong}")
+
+
+def print_list(found: Sequence[Mapping[str, Any]], lines: Sequence[str], as_json: bool, none: str = "") -> None:
+    """Print a list as JSON or line by line; where it is empty, say on stderr how to begin."""
+    if as_json:
+        click.echo(json.dumps({"items": found}, ensure_ascii=False))
+    elif lines:
+        click.echo("\n".join(lines))
+    elif none:
+        click.echo(none, err=True)
 
 
 def _message_of(wrong: DiscernError) -> str:

@@ -6,7 +6,6 @@ from pathlib import PurePath
 from typing import Any
 
 from flask import Blueprint, Response, request
-from sqlmodel import Session
 
 from question_bank.definitions import WORDS
 from question_bank.files.fields import SLUG
@@ -25,8 +24,7 @@ from question_bank.starters.first_bank import (
     tells_apart,
 )
 from survey_service.analysis.bank_imports import import_bank
-from survey_service.banks.drafts import find_draft, save_draft
-from survey_service.banks.publishing import latest_version
+from survey_service.banks.drafts import begin_draft, is_taken
 from survey_service.console.access import access, author, go_to, guard, language, page
 from survey_service.errors import Invalid
 from survey_service.web.context import parts
@@ -67,7 +65,7 @@ def answer() -> Response:
     given = {name: value.strip()[:LONGEST] if name != "personas" else value[: LONGEST * 30] for name, value in request.form.items()}
     sketch = _read(given)
     with parts().store.reading() as session:
-        if not sketch.problems and _exists(session, sketch.bank):
+        if not sketch.problems and is_taken(session, sketch.bank):
             sketch.problems["bank"] = "taken"
     if sketch.problems:
         return _first_step(given, sketch.problems)
@@ -113,14 +111,8 @@ def of_file() -> Response:
 def _store(bank: str, text: str) -> Response:
     p = parts()
     with p.store.writing() as session:
-        if _exists(session, bank):
-            raise Invalid(errors=[{"path": "bank", "message": f'there is a bank "{bank}" already: choose another name'}])
-        save_draft(session, bank, text, author(), p.now(), expected=None)
+        begin_draft(session, bank, text, author(), p.now())
     return go_to(f"/console/b/{bank}")
-
-
-def _exists(session: Session, bank: str) -> bool:
-    return latest_version(session, bank) is not None or find_draft(session, bank) is not None
 
 
 def _read(given: dict[str, str]) -> Sketch:

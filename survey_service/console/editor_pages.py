@@ -18,6 +18,7 @@ from survey_service.banks.drafts import (
     MOST_PROBLEMS,
     DraftChanged,
     all_drafts,
+    begin_draft,
     discard_draft,
     etag_of,
     find_draft,
@@ -93,9 +94,7 @@ def begin() -> Response:
     """Begin a bank as a draft that can be published as it is."""
     p, name = parts(), request.form.get("bank", "").strip()
     with p.store.writing() as session:
-        if latest_version(session, name) is not None or find_draft(session, name) is not None:
-            raise Invalid(errors=[{"path": "bank", "message": f'there is a bank "{name}" already: choose another name'}])
-        save_draft(session, name, of_new_bank(name), author(), p.now(), expected=None)
+        begin_draft(session, name, of_new_bank(name), author(), p.now())
     return go_to(f"/console/b/{name}/draft/yaml")
 
 

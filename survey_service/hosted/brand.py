@@ -5,13 +5,12 @@ from functools import cache
 
 from markupsafe import Markup
 
-from question_bank.colours import Colour, contrast, hexadecimal, nearest_legible, parse_colour, parse_colours
+from question_bank.colours import TEXT, Colour, contrast, hexadecimal, nearest_legible, parse_colours
 from question_bank.definitions import Bank, in_language
 from survey_service.embed.assets import HERE
 
 PAPER, INK = ((255, 255, 255), (0x17, 0x19, 0x1D)), ((0x16, 0x19, 0x1D), (0xEC, 0xEE, 0xF1))
 """Light and dark, as in the style sheet."""
-TEXT = 4.5
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _colours(accent: str | None) -> dict[str, str]:
 
 def _legible_on(accent: Colour) -> Colour:
     """Return white or ink, whichever has more contrast."""
-    return max(((255, 255, 255), parse_colour("#16191d")), key=lambda colour: contrast(colour, accent))
+    return max((PAPER[0], INK[0]), key=lambda colour: contrast(colour, accent))
 
 
 def _pair(light: Colour, dark: Colour) -> str:

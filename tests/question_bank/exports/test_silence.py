@@ -1,4 +1,4 @@
-"""Codes and words for no answer are told from answers."""
+"""Codes and words for no answer are recognised, and answers are not taken for them."""
 
 import pytest
 

@@ -60,7 +60,7 @@ def test_a_filter_moves_every_figure_or_hides_it(shop):
 
 
 def test_the_page_of_the_base_has_the_figures_of_the_run(shop):
-    """Forecast, coverage, shares and attributes; those that are told by nobody are not shown."""
+    """Forecast, coverage, shares and attributes; those without any data are not shown."""
     _, view = pages(shop)
     runs = shop.base.service.call("GET", "/api/v1/attribution/cars/runs").json["items"]
     model = shop.base.read(runs[0]["id"])["model"]

@@ -31,7 +31,8 @@ class DryRun:
 def dry_run(session: Session, banks: Banks, survey: str, language: str | None, state: DryRun, now: datetime) -> dict[str, Any]:
     """Return the view after `state`. Writes nothing. Raises as an interview does, and Conflict where there is no answer to go back to."""
     with session.no_autoflush:
-        interview = new_interview(session, banks, survey, Start(language, channel=CHANNEL, session_id="ses_preview"), now)
+        given = Start(language, channel=CHANNEL, session_id="ses_preview")
+        interview = new_interview(session, banks.current(session, survey), survey, given, now)
         ask_next(interview, now)
         if state.back and not state.answers:
             raise Conflict("There is no answer to go back to.")

@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import Session
 
 from adaptive import REASONS, Step, next_questions, update_limit
-from question_bank.compile import ObservedAnswer
+from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.languages import negotiate
 from survey_service.belief.belief import InferredBelief, store_belief
 from survey_service.belief.evidence import current_answers, signal_events
@@ -26,7 +26,7 @@ from survey_service.outbox import publish
 from survey_service.respondent.answers import accept, with_own_id, withdraw
 from survey_service.respondent.state import GivenAnswer, Interview, SessionKey, Start, digest, open_interview, session_key
 from survey_service.respondent.view import view_of, view_of_question
-from survey_service.store.banks import Banks, require_running
+from survey_service.store.banks import Banks
 from survey_service.store.session import lock_by_name, save
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import OWN_SYSTEM, Contact, SurveySession
@@ -36,8 +36,7 @@ SESSION_LIFETIME = timedelta(hours=24)
 
 def preview_start(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> dict[str, Any]:
     """Return the view that a new respondent would see first. Writes nothing, because robots open pages as well. Raises SurveyPaused."""
-    require_running(session, survey_id)
-    interview = new_interview(session, banks, survey_id, given, now)
+    interview = new_interview(session, banks.starting(session, survey_id, given.pinned), survey_id, given, now)
     ask_next(interview, now)
     return view_of(interview, now)
 
@@ -51,8 +50,8 @@ def start(session: Session, banks: Banks, survey_id: str, given: Start, now: dat
     key = session_key(given.start_id, survey_id, given.person)
     if started := started_before(session, banks, key, given, now):
         return started, key.token
-    require_running(session, survey_id)
-    interview = new_interview(session, banks, survey_id, replace(given, session_id=key.session_id or given.session_id), now)
+    given = replace(given, session_id=key.session_id or given.session_id)
+    interview = new_interview(session, banks.starting(session, survey_id, given.pinned), survey_id, given, now)
     interview.row.token_digest = digest(key.token)
     ask_next(interview, now)
     if interview.claimed is not None and interview.row.status != "open":
@@ -232,12 +231,9 @@ def identify(
     return look(session, banks, session_id, token, now)
 
 
-def new_interview(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> Interview:
-    """Return a session that is not stored yet, of a known contact or of a new one."""
-    if given.pinned is None:
-        bank, version = banks.current(session, survey_id)
-    else:
-        bank, version = banks.version(session, *given.pinned), given.pinned[1]
+def new_interview(session: Session, of_bank: tuple[CompiledBank, int], survey_id: str, given: Start, now: datetime) -> Interview:
+    """Return a session that is not stored yet, in this bank and version, of a known contact or of a new one."""
+    bank, version = of_bank
     contact = _contact(session, given.contact_id, now)
     row = SurveySession(
         id=given.session_id or new_id("ses"),

@@ -75,17 +75,28 @@ class Banks:
 
     def current(self, session: Session, survey: str) -> tuple[CompiledBank, int]:
         """Return the bank and version that a survey id stands for now. Raises NotFound."""
-        row = session.get(SurveyRow, survey)
+        return self._version_of(session, session.get(SurveyRow, survey), survey)
+
+    def starting(self, session: Session, survey: str, pinned: tuple[str, int] | None) -> tuple[CompiledBank, int]:
+        """Return the bank and version in which a session of a survey begins: the pinned one, else the one that its id stands for now.
+
+        Raises NotFound, and SurveyPaused.
+        """
+        row = require_running(session, survey)
+        return self._version_of(session, row, survey) if pinned is None else (self.version(session, *pinned), pinned[1])
+
+    def _version_of(self, session: Session, row: SurveyRow | None, survey: str) -> tuple[CompiledBank, int]:
         if row is None:
             raise NotFound(f'There is no survey "{survey}".')
         return self.version(session, row.bank, row.version), row.version
 
 
-def require_running(session: Session, survey: str) -> None:
-    """Raise SurveyPaused where a survey begins no sessions. One that its bank no longer has goes on for those who have a link."""
+def require_running(session: Session, survey: str) -> SurveyRow | None:
+    """Return a survey, None where its bank no longer has it: then it goes on for those who have a link. Raises SurveyPaused."""
     row = session.get(SurveyRow, survey)
     if row is not None and row.paused_at is not None:
         raise SurveyPaused
+    return row
 
 
 class Transactor:

@@ -15,7 +15,7 @@ from question_bank.datasets.column_types import NUMBER, UnusableColumn, encode, 
 from question_bank.datasets.dataset import Column, Dataset, Labels, slug
 from question_bank.datasets.duplicate_rows import find_duplicate_rows
 from question_bank.datasets.option_groups import OptionGroup
-from question_bank.datasets.prepare import MOST_LEVELS, prepare
+from question_bank.datasets.prepare import MOST_LEVELS, Prepared, prepare
 from question_bank.datasets.read_options import ReadOptions, option_problems
 from question_bank.definitions import SECONDS_BY_TYPE, Option, Question
 from question_bank.exports.table_files import AnswersInvalid, Cells, parse_csv
@@ -49,19 +49,9 @@ def read_dataset(source: str | Cells, file: str, wanted: Sequence[str] | ReadOpt
     taken: set[str] = set()
     for name in used:
         try:
-            if name in prepared.groups:
-                column = _multiple(cells, prepared.groups[name], taken, options.language)
-            elif name in prepared.columns:
-                kind = options.kinds.get(name)
-                if kind == "multiple" and prepared.columns[name].ticks is None:
-                    wrong = (
-                        "is one column whose cells hold one option each: a multiple question has several in a cell, or a column an option"
-                    )
-                    raise UnusableColumn((None, wrong))
-                column = infer_column(prepared.columns[name], taken, kind, options.language)
-            else:
-                continue
-            columns.append(_restrict_to_respondents(column, keep, labelled=labels is not None))
+            column = _column(cells, prepared, name, taken, options)
+            if column is not None:
+                columns.append(_restrict_to_respondents(column, keep, labelled=labels is not None))
         except UnusableColumn as wrong_column:
             problems += [
                 f'{cells.file}:{1 if row is None else cells.numbers[row]}: column "{name}": {reason}'
@@ -74,6 +64,20 @@ def read_dataset(source: str | Cells, file: str, wanted: Sequence[str] | ReadOpt
     warnings = repeats.warnings + (repeats.problems if options.keep_repeats else ())
     ignored = tuple(name for name in cells.header if name not in used)
     return Dataset(tuple(columns), labels, ignored, len(cells.rows) - len(keep), warnings, prepared.notes)
+
+
+def _column(cells: Cells, prepared: Prepared, name: str, taken: set[str], options: ReadOptions) -> Column | None:
+    """Return the question of a column, None for a column that belongs to the question of another. Raises UnusableColumn."""
+    if name in prepared.groups:
+        return _multiple(cells, prepared.groups[name], taken, options.language)
+    if name not in prepared.columns:
+        return None
+    kind = options.kinds.get(name)
+    if kind == "multiple" and prepared.columns[name].ticks is None:
+        raise UnusableColumn(
+            (None, "is one column whose cells hold one option each: a multiple question has several in a cell, or a column an option")
+        )
+    return infer_column(prepared.columns[name], taken, kind, options.language)
 
 
 def _missing_problems(cells: Cells, options: ReadOptions) -> list[str]:

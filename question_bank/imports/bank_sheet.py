@@ -171,17 +171,29 @@ def _question(
     )
     if kind == "text":
         return question
+    answers = options if kind != "number" else block.rows[:1]
+    return replace(question, likelihood=_likelihood(question, answers, columns, personas, where, notes))
+
+
+def _likelihood(
+    question: Question,
+    answers: Sequence[Mapping[str, str]],
+    columns: Mapping[str, str],
+    personas: Sequence[str],
+    where: str,
+    notes: list[str],
+) -> dict[str, Row]:
+    """Return the likelihood of each persona by its column, neutral where that has none; what could not be read is noted."""
     rows = neutral(question, personas)
     for name, persona in columns.items():
-        cells = [row.get(name, "") for row in (options if kind != "number" else block.rows[:1])]
+        cells = [row.get(name, "") for row in answers]
         read = _row(question, cells) if any(cells) else None
         if read is not None:
             rows[persona] = read
         elif any(cells):
             wrong = f"{', '.join(cells)} is no likelihood of {len(question.outcomes) or 1} outcomes"
             notes.append(f'{where}, column "{name}": {wrong}: neutral is written')
-    rows = _of_one_kind(question, rows, personas, where, notes)
-    return replace(question, likelihood=rows)
+    return _of_one_kind(question, rows, personas, where, notes)
 
 
 def _of_one_kind(question: Question, rows: dict[str, Row], personas: Sequence[str], where: str, notes: list[str]) -> dict[str, Row]:

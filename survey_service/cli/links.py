@@ -164,14 +164,9 @@ def links(
         names = header(given, wanted, system)
         if template is not None and system is not None and question is not None:
             template.write_text(render_html(system.template(drafts.example(question))), encoding="utf-8")
-        counts = Counter[str]()
-        with _writer(out, dialect if system is None else Dialect()) as writer:
+        with _writer(out, dialect if system is None else Dialect()) as writer, progress("links", len(given.recipients)) as watch:
             writer.writerow(names)
-            with progress("links", len(given.recipients)) as watch:
-                for line, outcome in export_rows(store, keys, drafts, wanted, given, system, utc_now(), watch):
-                    counts[outcome] += 1
-                    if line:
-                        writer.writerow(line)
+            counts = _write_rows(writer, export_rows(store, keys, drafts, wanted, given, system, utc_now(), watch))
     if given.ignored:
         click.echo(f"not used: {', '.join(given.ignored)}", err=True)
     if system is not None and system.most_columns is not None and len(names) > system.most_columns:
@@ -180,6 +175,16 @@ def links(
             err=True,
         )
     click.echo(summary(counts), err=True)
+
+
+def _write_rows(writer: "Writer", rows: "Iterator[tuple[list[str], str]]") -> Counter[str]:
+    """Write the lines of the contacts who get a link. Return how many contacts had each outcome."""
+    counts = Counter[str]()
+    for line, outcome in rows:
+        counts[outcome] += 1
+        if line:
+            writer.writerow(line)
+    return counts
 
 
 def _cells(path: Path, sheet: str | None) -> "tuple[Cells, Dialect]":

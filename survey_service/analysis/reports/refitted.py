@@ -20,28 +20,6 @@ def report_refit(result: Refitted, found: Mapping[str, Any], path: Path) -> None
 
 def _report(result: Refitted, found: Mapping[str, Any]) -> Report:
     score, before, after = found["held_out_log_score"], found["simulated"]["before"], found["simulated"]["after"]
-    gain = number(score["gain"], "+.3f")
-    worth = Section(
-        _("What it is worth"),
-        _(
-            "Held-out respondents: how likely their answers are under the published tables and under the draft (a higher "
-            "log score is better; the difference is {gain} ± {error}). Below it, both banks simulated.",
-            gain=gain,
-            error=number(score["standard_error"], ".3f"),
-        ),
-        tables=[
-            Table(
-                _("Before and after"),
-                ("", _("published"), _("draft")),
-                [
-                    [_("log score of held-out answers"), number(score["before"], ".3f"), number(score["after"], ".3f")],
-                    [_("questions, simulated"), number(before["questions"], ".2f"), number(after["questions"], ".2f")],
-                    [_("seconds, simulated"), number(before["seconds"]), number(after["seconds"])],
-                    [_("right persona, simulated"), percent(before["accuracy"]), percent(after["accuracy"])],
-                ],
-            )
-        ],
-    )
     return Report(
         _("{bank}: a draft after version {version}", bank=found["bank"], version=found["version"]),
         _(
@@ -57,8 +35,38 @@ def _report(result: Refitted, found: Mapping[str, Any]) -> Report:
             (number(after["questions"], ".1f"), _("questions, {before} before", before=number(before["questions"], ".1f"))),
             (percent(after["accuracy"]), _("right persona, {before} before", before=percent(before["accuracy"]))),
         ],
-        [worth, _changes_section(result, found), _shares_section(result), *_pilot_sections(found), sections.personas_section(result.draft)],
+        [
+            _worth_section(score, before, after),
+            _changes_section(result, found),
+            _shares_section(result),
+            *_pilot_sections(found),
+            sections.personas_section(result.draft),
+        ],
         [_("Right and questions are simulated: each bank is asked about respondents who behave as its own tables say.")],
+    )
+
+
+def _worth_section(score: Mapping[str, float], before: Mapping[str, float], after: Mapping[str, float]) -> Section:
+    return Section(
+        _("What it is worth"),
+        _(
+            "Held-out respondents: how likely their answers are under the published tables and under the draft (a higher "
+            "log score is better; the difference is {gain} ± {error}). Below it, both banks simulated.",
+            gain=number(score["gain"], "+.3f"),
+            error=number(score["standard_error"], ".3f"),
+        ),
+        tables=[
+            Table(
+                _("Before and after"),
+                ("", _("published"), _("draft")),
+                [
+                    [_("log score of held-out answers"), number(score["before"], ".3f"), number(score["after"], ".3f")],
+                    [_("questions, simulated"), number(before["questions"], ".2f"), number(after["questions"], ".2f")],
+                    [_("seconds, simulated"), number(before["seconds"]), number(after["seconds"])],
+                    [_("right persona, simulated"), percent(before["accuracy"]), percent(after["accuracy"])],
+                ],
+            )
+        ],
     )
 
 

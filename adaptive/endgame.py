@@ -104,12 +104,12 @@ def _outcome_cells(tables: ResponseTables, posterior: Posterior) -> Floats:
     cells = tables.cells_and_noise[None, :, : tables.layout.cells]
     if tables.forest is None or posterior.upward is None:
         return cells
-    predicted = tables.forest.predict(posterior.upward)  # (A, B, n, C)
-    cells = np.repeat(cells, predicted.shape[1], axis=0)
+    predicted = tables.forest.predict(posterior.upward, np.ones_like(posterior.classes))  # (C, n, A, B)
+    cells = np.repeat(cells, len(posterior.classes), axis=0)
     for place, q in enumerate(tables.forest.questions):
         answers = len(tables.outcome_columns[q]) - (tables.questions[q].silence is not None)
-        answered = predicted[:answers, :, place] * (1 - tables.silence[q])
-        cells[:, :, tables.outcome_columns[q][:answers]] = np.maximum(answered, 1e-300).transpose(1, 2, 0)
+        answered = predicted[:, place, :answers] * (1 - tables.silence[q])[:, None, None]
+        cells[:, :, tables.outcome_columns[q][:answers]] = np.maximum(answered, 1e-300).transpose(2, 0, 1)
     return cells
 
 

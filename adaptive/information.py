@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import entr
 
 from adaptive.arrays import Bools, Floats, Ints
-from adaptive.dependency_forest import TINY
+from adaptive.dependency_forest import TINY, UpwardPass
 from adaptive.posterior import Posterior
 from adaptive.tables import Layout, ResponseTables
 
@@ -54,20 +54,28 @@ def information_gain(tables: ResponseTables, posterior: Posterior) -> Floats:
     ``I(persona; outcome) = I(class; outcome) - sum_k p_k I(class; outcome | persona k)``. Rounding may bring a gain of zero just below
     zero.
     """
-    predicted = None
-    if tables.forest is not None and posterior.upward is not None:
-        predicted = tables.forest.predict(posterior.upward)
-    bits = _class_information(tables, posterior.classes, predicted)
+    bits = _class_information(tables, posterior.classes, posterior.upward)
     if tables.styles is not None:
         within = tables.styles.within(posterior.classes)
         for k in tables.styles.styled_personas:
             only = np.where(tables.styles.persona_of == k, within, 0.0)
-            bits -= posterior.belief[:, k, None] * _class_information(tables, only, predicted)
+            bits -= posterior.belief[:, k, None] * _class_information(tables, only, posterior.upward)
     return bits
 
 
-def _class_information(tables: ResponseTables, beliefs: Floats, predicted: Floats | None) -> Floats:
-    """Return the (B, Q) mutual information in bits of class and outcome; `predicted` comes from `Forest.predict`."""
+def _class_information(tables: ResponseTables, beliefs: Floats, upward: UpwardPass | None) -> Floats:
+    """Return the (B, Q) mutual information in bits of class and outcome; `upward` are the answers in trees, None where there are none."""
+    if upward is None or tables.forest is None:
+        return _table_information(tables, beliefs)
+    bits = np.empty((len(beliefs), len(tables.questions)))
+    if tables.outside_forest is not None:
+        bits[:, ~tables.in_forest] = _table_information(tables.outside_forest, beliefs)
+    bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(beliefs, tables.forest_silence, upward), 0.0)
+    return bits
+
+
+def _table_information(tables: ResponseTables, beliefs: Floats) -> Floats:
+    """Return the (B, Q) mutual information in bits of class and outcome from each question's own table."""
     expected = beliefs.dot(tables.cells_and_noise)
     outcome = expected[:, : tables.layout.cells]
     # scipy.special.entr gives the same and takes six times as long.
@@ -77,8 +85,6 @@ def _class_information(tables: ResponseTables, beliefs: Floats, predicted: Float
     bits -= sum_outcomes(tables.layout, log_outcome)
     for q, sample in tables.samples.items():
         bits[:, q] += sample.information(beliefs) / np.log(2)
-    if predicted is not None and tables.forest is not None:
-        bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(beliefs, tables.silence, predicted), 0.0)
     return bits
 
 
@@ -116,7 +122,7 @@ def value_of_information(tables: ResponseTables, posterior: Posterior, actions: 
     for q, sample in tables.samples.items():
         value[:, q] = sample.best_action(belief, actions)
     if tables.forest is not None and posterior.upward is not None:
-        value[:, tables.forest.questions] = tables.forest.best_action(belief, actions, tables.silence, posterior.upward)
+        value[:, tables.forest.questions] = tables.forest.best_action(belief, actions, tables.forest_silence, posterior.upward)
     gain: Floats = np.maximum(value - now, 0.0)
     return gain
 
@@ -139,7 +145,7 @@ def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Flo
     if tables.forest is not None and posterior.upward is not None:
         ratios = ratios.copy()
         # With answers below it in the tree, a question can carry a larger likelihood ratio than its own table shows.
-        ratios[:, tables.forest.questions[tables.forest.has_evidence(posterior.upward)]] = np.inf
+        ratios[:, tables.forest.questions[posterior.upward.active]] = np.inf
     best = (posterior.classes @ actions.T).argmax(axis=1)
     return np.array(
         [

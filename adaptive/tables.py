@@ -151,6 +151,12 @@ class ResponseTables:
         return np.isin(np.arange(len(self.questions)), [] if self.forest is None else self.forest.questions)
 
     @cached_property
+    def outside_forest(self) -> "ResponseTables | None":
+        """The tables of the questions outside of `forest` alone, None where there are none."""
+        questions = [self.questions[q] for q in np.flatnonzero(~self.in_forest)]
+        return ResponseTables.of(questions, self.prior) if questions else None
+
+    @cached_property
     def inverse_cost(self) -> Floats:
         """(Q,) inverse cost of each question: ``1 / (seconds + 2)``."""
         return 1 / (self.seconds + EFFORT_OFFSET)
@@ -210,6 +216,12 @@ class ResponseTables:
     def silence(self) -> Floats:
         """(Q, K) P(no answer | persona), zero where it is not modelled."""
         return np.array([np.zeros(self.classes) if question.silence is None else question.silence for question in self.questions])
+
+    @cached_property
+    def forest_silence(self) -> Floats | None:
+        """(n, K) P(no answer | persona) of the questions of the forest, None where it is not modelled for any of them."""
+        silence = np.zeros((0, self.classes)) if self.forest is None else self.silence[self.forest.questions]
+        return silence if silence.any() else None
 
     @cached_property
     def widest_ratios(self) -> Floats:

@@ -88,7 +88,7 @@ def _joint_in_tree(tables: ResponseTables, q: int, questions: list[int]) -> Iter
     table = _table(tables, q)
     shown = np.full((table.shape[1], len(tables.questions)), NOT_GIVEN)
     shown[:, q] = np.arange(len(shown))
-    shares = tables.forest.predict(tables.forest.collect(shown))  # (B, A, n, K): given each answer to q
+    shares = tables.forest.predict(tables.forest.collect(shown), np.ones((len(shown), tables.classes)))  # (K, n, B, A): given each A to q
     for place, other in enumerate(tables.forest.questions.tolist()):
         width = _table(tables, other).shape[1]
-        yield questions.index(other), np.einsum("ka,bak->kab", table, shares[:width, :, place]).reshape(len(table), -1)
+        yield questions.index(other), np.einsum("ka,kba->kab", table, shares[:, place, :width]).reshape(len(table), -1)

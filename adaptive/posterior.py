@@ -125,7 +125,8 @@ def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
     if evidence.hypothetical is not None:
         question, hypothetical_rows = evidence.hypothetical
         logits += weights[:, question, None] * (hypothetical_rows - rows[:, question])
-    logits *= tables.evidence_weight
+    if tables.evidence_weight != 1:
+        logits *= tables.evidence_weight
     logits += tables.log_prior
     logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
     belief = np.exp(logits, out=logits)

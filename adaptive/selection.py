@@ -182,7 +182,7 @@ def next_questions(
     if rules.first or rules.any_required or rules.pilots is not None:
         chosen, chance, pending = _apply_requirements(rules, stop_inputs, askable, scores, chosen, chance, draws)
     reason = reason_to_stop(*stop_inputs, pending)
-    if np.count_nonzero(chosen < 0):  # a survey without a next question always ends with a reason
+    if remaining is not worthwhile:  # a survey without a next question always ends with a reason
         reason = np.where((chosen < 0) & (reason == CONTINUE), EXHAUSTED, reason)
     if np.count_nonzero(reason):
         chosen = np.where(reason == CONTINUE, chosen, -1)

@@ -3,8 +3,8 @@
 Information is the right aim while many questions follow; with one or two left, what counts is how sure the survey ends. The utility of a
 belief p is ``U(p) = max_k p_k - 0.2 H(p)``, H in bits, and 0.05 more where the survey would stop because it is sure enough. With one
 question left, the question with the highest expected utility is chosen; with two left the first of the best pair,
-``argmax_q1 sum_a1 P(a1) max_q2 sum_a2 P(a2 | a1) U(p | a1, a2)``. Questions of a tree are predicted from the answers so far. What this
-gains is measured in `benchmarks/endgame.py`.
+``argmax_q1 sum_a1 P(a1) max_q2 sum_a2 P(a2 | a1) U(p | a1, a2)``. Questions of a tree are predicted from the answers so far. Seconds do
+not count: nothing can be asked in the time that a quick last question saves. What this gains is measured in `benchmarks/endgame.py`.
 
 Array names: B respondents, C classes, Q questions, N cells of all questions, F first questions of a pair, A outcomes of each.
 """
@@ -17,7 +17,10 @@ import numpy as np
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.information import sum_outcomes
 from adaptive.posterior import Posterior
-from adaptive.tables import EFFORT_OFFSET, ResponseTables
+from adaptive.tables import ResponseTables
+
+PLANNED = 2
+"""So many last questions are planned."""
 
 ENTROPY_WEIGHT = 0.2
 """Weight of the entropy in the utility. Without it the accuracy is the same and the log score .008 lower."""
@@ -32,7 +35,7 @@ MOST_OUTCOMES = 64
 """The answers to a question with more outcomes are not looked ahead of: its utility and that of the best other question are added."""
 
 NEGLIGIBLE = 1e-9
-"""A second question that adds less utility per second is not asked."""
+"""A second question that adds less utility is not asked."""
 
 BLOCK_CELLS = 1_000_000
 """Respondents are planned for in blocks, so that no array has many more numbers."""
@@ -48,8 +51,6 @@ class Plan(NamedTuple):
     ----------
     opening : mapping
         The conditional questions that one answer can open.
-    effort : float
-        Exponent of the seconds.
     candidates, askable, possible : (B, Q) bool
         Questions that may be chosen now; that may be asked now; that are in the survey and not done.
     left : (B,) int
@@ -59,7 +60,6 @@ class Plan(NamedTuple):
     """
 
     opening: Opening
-    effort: float
     candidates: Bools
     askable: Bools
     possible: Bools
@@ -72,7 +72,7 @@ class Plan(NamedTuple):
 
 
 def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, scores: Floats) -> Floats:
-    """Return the (B, Q) scores of respondents with one or two questions left by utility per second, and those of the others as given.
+    """Return the (B, Q) scores of respondents with one or two questions left by utility, and those of the others as given.
 
     `scores` is (B, Q), information gain per second.
     """
@@ -80,16 +80,15 @@ def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, sco
     if not len(last):
         return scores
     scores = scores.copy()
-    cost = (tables.seconds + EFFORT_OFFSET) ** plan.effort
     cells, utility = _outcome_cells(tables, posterior), _Utility(tables, plan.threshold)
     for rows in _blocks(last, tables):
         beliefs, block = posterior.classes[rows], cells if len(cells) == 1 else cells[rows]
         gain = np.maximum(utility.expected(beliefs[:, None], block)[:, 0] - utility.of(beliefs)[:, None], 0.0)
-        by_utility, two = gain / cost, np.flatnonzero(plan.left[rows] == 2)
+        two = np.flatnonzero(plan.left[rows] == 2)
         if len(two):
             pairs = _Pairs(utility, plan.of(rows[two]), beliefs[two], block if len(block) == 1 else block[two], gain[two])
-            by_utility[two] = pairs.scores(scores[rows[two]])
-        scores[rows] = by_utility
+            gain[two] = pairs.scores(scores[rows[two]])
+        scores[rows] = gain
     return scores
 
 
@@ -173,25 +172,22 @@ class _Pairs:
 
     def __init__(self, utility: _Utility, plan: Plan, beliefs: Floats, cells: Floats, gain: Floats) -> None:
         self.utility, self.tables, self.plan, self.beliefs, self.cells, self.gain = utility, utility.tables, plan, beliefs, cells, gain
-        self.seconds = self.tables.seconds + EFFORT_OFFSET
-        self.cost = self.seconds**plan.effort
 
     def scores(self, by_information: Floats) -> Floats:
-        """Return the (B, Q) utility that the best pair beginning with each question adds per second; 0 where it is no candidate."""
+        """Return the (B, Q) utility that the best pair beginning with each question adds; 0 where it is no candidate."""
         first = self._first_questions(by_information)
         few = (self.tables.padded_columns >= 0).sum(axis=1) <= MOST_OUTCOMES
         few[list(self.tables.samples)] = False
-        gain, seconds = self._added(first)
+        gain = self._added(first)
         if few[first].any():
-            looked_ahead = self._looked_ahead(np.where(few[first], first, few.argmax()))
-            gain, seconds = (np.where(few[first], mine, added) for mine, added in zip(looked_ahead, (gain, seconds), strict=True))
+            gain = np.where(few[first], self._looked_ahead(np.where(few[first], first, few.argmax())), gain)
         scores = np.zeros_like(self.gain)
-        np.put_along_axis(scores, first, np.maximum(gain, 0.0) / seconds**self.plan.effort, axis=1)
+        np.put_along_axis(scores, first, np.maximum(gain, 0.0), axis=1)
         return scores
 
     def _first_questions(self, by_information: Floats) -> Ints:
         """Return the (B, F) candidates, alternately by information and by utility."""
-        information, utility = (_rank(np.where(self.plan.candidates, scores, -1.0)) for scores in (by_information, self.gain / self.cost))
+        information, utility = (_rank(np.where(self.plan.candidates, scores, -1.0)) for scores in (by_information, self.gain))
         return np.argsort(np.minimum(2 * information, 2 * utility + 1), axis=1, kind="stable")[:, :FIRST_CANDIDATES]
 
     def _may_follow(self, first: Ints) -> Bools:
@@ -202,15 +198,14 @@ class _Pairs:
         allowed: Bools = follows & ((topics[first][:, :, None] != topics) | (topics < 0))
         return allowed
 
-    def _added(self, first: Ints) -> tuple[Floats, Floats]:
-        """Return (B, F) gain and seconds of each question and the best other one, as if neither changed what the other adds."""
-        per_second = np.where(self._may_follow(first), (self.gain / self.cost)[:, None], -1.0)
-        second, some = per_second.argmax(axis=2), per_second.max(axis=2) > NEGLIGIBLE
-        own = np.take_along_axis(self.gain, first, axis=1)
-        return own + some * np.take_along_axis(self.gain, second, axis=1), self.seconds[first] + some * self.seconds[second]
+    def _added(self, first: Ints) -> Floats:
+        """Return (B, F) gain of each question and the best other one, as if neither changed what the other adds."""
+        second = np.where(self._may_follow(first), self.gain[:, None], 0.0).max(axis=2)
+        added: Floats = np.take_along_axis(self.gain, first, axis=1) + second * (second > NEGLIGIBLE)
+        return added
 
-    def _looked_ahead(self, first: Ints) -> tuple[Floats, Floats]:
-        """Return (B, F) gain and expected seconds of each question with the question that is best after each of its outcomes."""
+    def _looked_ahead(self, first: Ints) -> Floats:
+        """Return (B, F) gain of each question with the question that is best after each of its outcomes."""
         people, many = first.shape
         columns = self.tables.padded_columns[first]  # (B, F, A)
         columns = columns[:, :, : (columns >= 0).sum(axis=2).max()]
@@ -220,13 +215,10 @@ class _Pairs:
         weights = np.ascontiguousarray((self.beliefs[:, :, None] * outcome).transpose(0, 2, 1))  # (B, F * A, C)
         now = self.utility.of(weights)
         gain = np.maximum(self.utility.expected(weights, self.cells) - now[:, :, None], 0.0)
-        per_second = np.where(self._allowed(first, columns.shape[2]), gain / self.cost, -1.0)
-        second = per_second.argmax(axis=2)
-        some = np.take_along_axis(per_second, second[:, :, None], axis=2)[:, :, 0] > NEGLIGIBLE
-        reached = now + some * np.take_along_axis(gain, second[:, :, None], axis=2)[:, :, 0]
-        chance = weights.sum(axis=2)
-        total = reached.reshape(people, many, -1).sum(axis=2) - self.utility.of(self.beliefs)[:, None]
-        return total, self.seconds[first] + (chance * some * self.seconds[second]).reshape(people, many, -1).sum(axis=2)
+        second = np.where(self._allowed(first, columns.shape[2]), gain, 0.0).max(axis=2)
+        reached = now + second * (second > NEGLIGIBLE)
+        added: Floats = reached.reshape(people, many, -1).sum(axis=2) - self.utility.of(self.beliefs)[:, None]
+        return added
 
     def _allowed(self, first: Ints, widest: int) -> Bools:
         """Return (B, F * A, Q) the questions that may follow each outcome of the first: open now, or opened by that outcome."""

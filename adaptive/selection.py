@@ -12,7 +12,7 @@ import numpy as np
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.dropout import Hazard
-from adaptive.endgame import Opening, Plan, endgame_scores
+from adaptive.endgame import PLANNED, Opening, Plan, endgame_scores
 from adaptive.exploration import RandomDraw, draw_by_score, draw_pilot
 from adaptive.information import decision_is_final, information_gain, value_of_information
 from adaptive.posterior import Evidence, Posterior, infer
@@ -160,9 +160,8 @@ def next_questions(
     scores = gain if rules.actions is None else _value_scores(tables, rules.actions, posterior, gain, candidates)
     # The power is taken only where the author changed the default effort: it costs a fifth of the choice.
     scores = scores * (tables.inverse_cost if rules.effort == 1 else tables.inverse_cost**rules.effort)
-    if rules.has_endgame:
-        possible, left = rules.included > progress.done, progress.limit - progress.taken
-        plan = Plan(rules.opening, rules.effort, candidates, askable, possible, left, rules.stop.confidence)
+    if rules.has_endgame and np.count_nonzero((left := progress.limit - progress.taken) <= PLANNED):
+        plan = Plan(rules.opening, candidates, askable, rules.included > progress.done, left, rules.stop.confidence)
         scores = endgame_scores(tables, plan, posterior, scores)
     if rules.hazard is not None:
         scores *= rules.hazard.survival(progress.taken[:, None], tables.seconds, ~_topic_answered(tables, evidence))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adaptive.arrays import Floats
+from adaptive.arrays import Floats, Ints
 from adaptive.estimation.figures import Figure, beta_interval, figure_of, t_interval
 
 ITERATIONS = 200
@@ -39,7 +39,7 @@ def estimate_answers(beliefs: Floats, given: Floats, personas: Sequence[str]) ->
     """
     n, K = beliefs.shape
     if not n:
-        return _nobody(personas)
+        return _unknown(personas, np.zeros(K, dtype=np.int64))
     share = np.clip((given @ beliefs + 0.5) / (beliefs.sum(axis=0) + 1.0), SMALLEST, 1 - SMALLEST)
     for _ in range(ITERATIONS):
         chosen = beliefs * np.where(given[:, None] > 0, share, 1 - share)
@@ -73,13 +73,15 @@ def estimate_mean_answers(beliefs: Floats, values: Floats, personas: Sequence[st
     """
     n, K = beliefs.shape
     if not n:
-        return _nobody(personas)
+        return _unknown(personas, np.zeros(K, dtype=np.int64))
+    people = np.bincount(beliefs.argmax(axis=1), minlength=K)
     inverse = _inverse(beliefs.T @ beliefs)
+    if not np.isfinite(inverse).all():
+        return _unknown(personas, people)
     mean = inverse @ (beliefs.T @ values)
     residual = (values - beliefs @ mean) * np.sqrt(n / max(n - K, 1))
     scores = beliefs * residual[:, None]
     error = np.sqrt(np.clip(np.diag(inverse @ (scores.T @ scores) @ inverse), 0, None))
-    people = np.bincount(beliefs.argmax(axis=1), minlength=K)
     effective = [1 / own if own > 0 else 0.0 for own in np.diag(inverse)]
     return tuple(
         figure_of(
@@ -103,5 +105,8 @@ def _inverse(matrix: Floats) -> Floats:
     return inverse
 
 
-def _nobody(personas: Sequence[str]) -> tuple[Figure, ...]:
-    return tuple(Figure(persona, None, None, None, 0.0, 0, "too_few", "respondents") for persona in personas)
+def _unknown(personas: Sequence[str], people: Ints) -> tuple[Figure, ...]:
+    """Return figures without a value: of nobody, or of people of whom no two personas can be told apart."""
+    return tuple(
+        Figure(persona, None, None, None, 0.0, int(many), "too_few", "respondents") for persona, many in zip(personas, people, strict=True)
+    )

@@ -291,24 +291,19 @@ def added(bank: Bank, survey: Survey, question: Question, mass: Mapping[str, flo
 
 
 def last_one(bank: Bank, survey: Survey, question: Question, given: Given) -> float:
-    return added(bank, survey, question, class_belief(bank, given), given) / (question.seconds + 2) ** survey.effort
+    return added(bank, survey, question, class_belief(bank, given), given)
 
 
 def last_two(bank: Bank, survey: Survey, first: Question, given: Given) -> float:
-    """The utility that the best pair beginning with `first` adds, per expected second; trees stay as the answers so far left them."""
+    """The utility that the best pair beginning with `first` adds; trees stay as the answers so far left them."""
     mass = class_belief(bank, given)
-    reached, seconds = -utility(bank, survey, mass), first.seconds + 2
+    reached = -utility(bank, survey, mass)
     for outcome, after in branches(bank, first, mass, given).items():
-        best, second = 0.0, None
-        for question in seconds_of_a_pair(bank, survey, first, outcome, given):
-            score = added(bank, survey, question, after, given) / (question.seconds + 2) ** survey.effort
-            if score > max(best, 1e-9):
-                best, second = score, question
-        reached += utility(bank, survey, after)
-        if second is not None:
-            reached += best * (second.seconds + 2) ** survey.effort
-            seconds += sum(after.values()) * (second.seconds + 2)
-    return max(reached, 0.0) / seconds**survey.effort
+        best = max(
+            (added(bank, survey, second, after, given) for second in seconds_of_a_pair(bank, survey, first, outcome, given)), default=0.0
+        )
+        reached += utility(bank, survey, after) + (best if best > 1e-9 else 0.0)
+    return max(reached, 0.0)
 
 
 def seconds_of_a_pair(bank: Bank, survey: Survey, first: Question, outcome: Any, given: Given) -> list[Question]:

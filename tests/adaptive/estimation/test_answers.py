@@ -61,3 +61,13 @@ def test_intervals_cover_the_truth_and_the_mean_of_beliefs_does_not():
 def test_what_would_tell_of_few_or_of_all_is_hidden(beliefs, given):
     """Fewer than eleven people, beliefs that say nothing, all of a persona, and nobody have no share."""
     assert {(figure.value, figure.state) for figure in estimate_answers(beliefs, given, NAMES)} == {(None, "too_few")}
+
+
+@pytest.mark.parametrize("beliefs", [np.tile([[0.5, 0.3, 0.2]], (90, 1)), np.empty((0, 3))])
+def test_no_mean_where_nothing_tells_the_personas_apart(beliefs):
+    """The people are counted, and their personas have no mean of their own."""
+    figures = estimate_mean_answers(beliefs, np.arange(float(len(beliefs))), NAMES)
+
+    assert [(figure.value, figure.state, figure.people) for figure in figures] == [
+        (None, "too_few", len(beliefs) if name == "driver" else 0) for name in NAMES
+    ]

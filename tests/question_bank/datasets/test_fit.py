@@ -156,8 +156,8 @@ def test_the_written_tables_are_those_of_the_fit():
     for answer in range(sheet.levels[fit.dependences.parents[8]]):
         codes = np.full((1, len(sheet.levels)), -1)
         codes[0, fit.dependences.parents[8]] = answer
-        shares = forest.predict(forest.collect(codes))[:, 0, forest.questions.tolist().index(8)]
-        assert pytest.approx(fit.dependences.given[8][:, answer], abs=1e-4) == shares[: sheet.levels[8]].T
+        shares = forest.predict(forest.collect(codes), np.ones((1, tables.classes)))[:, forest.questions.tolist().index(8), :, 0]
+        assert pytest.approx(fit.dependences.given[8][:, answer], abs=1e-4) == shares[:, : sheet.levels[8]]
     assert tables.evidence_weight == fit.evidence_weight
 
 

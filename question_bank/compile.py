@@ -289,13 +289,16 @@ def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
 def _opening(bank: Bank, index: Mapping[str, int]) -> dict[int, tuple[int, Bools]]:
     """Return the conditional questions that one answer can open, with the outcome cells of the other question that open them.
 
-    Left out are questions with several conditions, and those that depend on a multiple choice with too many options to enumerate.
+    Left out are questions with several conditions, and those that depend on a pilot, whose outcomes have no cells, or on a multiple
+    choice with too many options to enumerate.
     """
     found = {}
     for q, question in enumerate(bank.questions):
         if len(question.ask_if) == 1:
             ((name, opening),) = question.ask_if.items()
             other = bank.question(name)
+            if other.pilot:
+                continue
             named = np.array([outcome in opening for outcome in other.outcomes])
             if other.type != "multiple":
                 found[q] = index[name], named

@@ -310,7 +310,8 @@ def seconds_of_a_pair(bank: Bank, survey: Survey, first: Question, outcome: Any,
     """What may follow an outcome of `first`: other questions of other topics, open now or opened by this outcome alone."""
     found = open_questions(bank, survey, given)
     for question in bank.questions:
-        if list(question.ask_if) == [first.id] and outcome is not None and question.id in survey.questions and question.id not in given:
+        is_opened = list(question.ask_if) == [first.id] and outcome is not None and not first.pilot
+        if is_opened and question.id in survey.questions and question.id not in given:
             named = [o for o, ticked in zip(first.outcomes, outcome, strict=True) if ticked] if first.type == "multiple" else [str(outcome)]
             if set(named) & set(question.ask_if[first.id]):
                 found.append(question)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from adaptive import believe
+from adaptive import Progress, believe, next_questions
 from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.files.load import read_bank
 from tests.question_bank.a_bank import GOOD, changed, report_of
@@ -61,3 +61,28 @@ def test_the_written_bank_compiles_to_the_same_arrays():
     """A bank that is stored and read again has equal tables."""
     first, second = compiled(), compile_bank(read_bank(json.dumps(GOOD)))
     assert (first.tables.flat == second.tables.flat).all()
+
+
+def test_a_condition_on_a_pilot_does_not_disturb_the_last_two_questions():
+    """A pilot has no table yet, so that the plan for the last two questions cannot know what its answer opens."""
+    options = [{"id": name, "text": name} for name in "abcd"]
+    known = {"type": "single", "text": "?", "options": options[:2], "likelihood": {"driver": [0.9, 0.1], "family": [0.2, 0.8]}}
+    questions = [
+        {"id": "new", "type": "multiple", "text": "?", "options": options, "pilot": True},
+        {"id": "then", **known, "ask_if": {"new": ["a"]}},
+        {"id": "first", **known},
+        {"id": "second", **known},
+    ]
+    bank = compiled(
+        {
+            "bank": "b",
+            "personas": [{"id": "driver"}, {"id": "family"}],
+            "questions": questions,
+            "surveys": [{"id": "s", "stop": {"at_most": 2, "endgame": "accuracy"}}],
+        }
+    )
+    progress = Progress(np.zeros((1, 4), bool), bank.opens([])[None], np.zeros(1, int), np.zeros(1), np.array([2]))
+
+    step = next_questions(bank.tables, bank.rules["s"], bank.evidence([]), progress)
+
+    assert bank.bank.questions[step.chosen[0]].id == "first"

@@ -4,7 +4,8 @@ Information is the right aim while many questions follow; with one or two left, 
 belief p is ``U(p) = max_k p_k - 0.2 H(p)``, H in bits, and 0.05 more where the survey would stop because it is sure enough. With one
 question left, the question with the highest expected utility is chosen; with two left the first of the best pair,
 ``argmax_q1 sum_a1 P(a1) max_q2 sum_a2 P(a2 | a1) U(p | a1, a2)``. Questions of a tree are predicted from the answers so far. Seconds do
-not count: nothing can be asked in the time that a quick last question saves. What this gains is measured in `benchmarks/endgame.py`.
+not count: nothing can be asked in the time that a quick last question saves. What this gains is measured in `benchmarks/endgame.py`. What a
+question with a weight of its own adds to the utility is multiplied by it, at most by one, as its information is.
 
 Array names: B respondents, C classes, Q questions, N cells of all questions, F first questions of a pair, A outcomes of each.
 """
@@ -84,6 +85,8 @@ def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, sco
     for rows in _blocks(last, tables):
         beliefs, block = posterior.classes[rows], cells if len(cells) == 1 else cells[rows]
         gain = np.maximum(utility.expected(beliefs[:, None], block)[:, 0] - utility.of(beliefs)[:, None], 0.0)
+        if tables.gain_weights is not None:
+            gain *= tables.gain_weights
         two = np.flatnonzero(plan.left[rows] == 2)
         if len(two):
             pairs = _Pairs(utility, plan.of(rows[two]), beliefs[two], block if len(block) == 1 else block[two], gain[two])
@@ -215,9 +218,12 @@ class _Pairs:
         weights = np.ascontiguousarray((self.beliefs[:, :, None] * outcome).transpose(0, 2, 1))  # (B, F * A, C)
         now = self.utility.of(weights)
         gain = np.maximum(self.utility.expected(weights, self.cells) - now[:, :, None], 0.0)
+        own = now.reshape(people, many, -1).sum(axis=2) - self.utility.of(self.beliefs)[:, None]
+        if self.tables.gain_weights is not None:
+            gain *= self.tables.gain_weights
+            own *= self.tables.gain_weights[first]
         second = np.where(self._allowed(first, columns.shape[2]), gain, 0.0).max(axis=2)
-        reached = now + second * (second > NEGLIGIBLE)
-        added: Floats = reached.reshape(people, many, -1).sum(axis=2) - self.utility.of(self.beliefs)[:, None]
+        added: Floats = own + (second * (second > NEGLIGIBLE)).reshape(people, many, -1).sum(axis=2)
         return added
 
     def _allowed(self, first: Ints, widest: int) -> Bools:

@@ -5,7 +5,7 @@ from scipy.special import entr
 
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import TINY, UpwardPass
-from adaptive.posterior import Posterior
+from adaptive.posterior import Posterior, correlation_weight
 from adaptive.tables import Layout, ResponseTables
 
 
@@ -23,7 +23,7 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     """Return the mutual information between the persona and the outcome of each question, in bits.
 
     ``EIG[q] = H(outcome) - sum_k belief[k] H(outcome | k)``, over every outcome, including no answer where the bank models it. It is
-    never negative and never exceeds the entropy of `belief` (Lindley, 1956).
+    never negative and never exceeds the entropy of `belief` (Lindley, 1956). A question with a weight of its own gains that share of it.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def information_gain(tables: ResponseTables, posterior: Posterior) -> Floats:
 
     Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`. Where personas have
     styles, the information about the style within a persona is subtracted (the chain rule):
-    ``I(persona; outcome) = I(class; outcome) - sum_k p_k I(class; outcome | persona k)``. Rounding may bring a gain of zero just below
-    zero.
+    ``I(persona; outcome) = I(class; outcome) - sum_k p_k I(class; outcome | persona k)``. A question with a weight of its own gains that
+    share of it, at most all. Rounding may bring a gain of zero just below zero.
     """
     bits = _class_information(tables, posterior.classes, posterior.upward)
     if tables.styles is not None:
@@ -60,6 +60,8 @@ def information_gain(tables: ResponseTables, posterior: Posterior) -> Floats:
         for k in tables.styles.styled_personas:
             only = np.where(tables.styles.persona_of == k, within, 0.0)
             bits -= posterior.belief[:, k, None] * _class_information(tables, only, posterior.upward)
+    if tables.gain_weights is not None:
+        bits *= tables.gain_weights
     return bits
 
 
@@ -103,7 +105,7 @@ def value_of_information(tables: ResponseTables, posterior: Posterior, actions: 
     """Return the (B, Q) value of information of each question, in the unit of `actions` (Howard, 1966).
 
     ``VoI[q] = sum_o P(o) max_a sum_k P(k | o) U[a, k] - max_a sum_k P(k) U[a, k]``. It is never negative, and zero where no single
-    answer can change the best action.
+    answer can change the best action. A question with a weight of its own has that share of it, at most all.
 
     Parameters
     ----------
@@ -124,7 +126,7 @@ def value_of_information(tables: ResponseTables, posterior: Posterior, actions: 
     if tables.forest is not None and posterior.upward is not None:
         value[:, tables.forest.questions] = tables.forest.best_action(belief, actions, tables.forest_silence, posterior.upward)
     gain: Floats = np.maximum(value - now, 0.0)
-    return gain
+    return gain if tables.gain_weights is None else gain * tables.gain_weights
 
 
 def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Floats, open_questions: Bools, remaining: Ints) -> Bools:
@@ -132,7 +134,8 @@ def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Flo
 
     The bound is conservative: every open question is given the outcome that most favours another action. Action a stays ahead of b while
     ``sum p(k) max(U[a, k] - U[b, k], 0)`` is at least ``sum p(k) max(U[b, k] - U[a, k], 0)`` times the largest likelihood ratio that so
-    many answers can bring about between the personas of the two sums.
+    many answers can bring about between the personas of the two sums, and times that by which the answers so far may come to count less,
+    where answers are correlated.
 
     Parameters
     ----------
@@ -146,23 +149,43 @@ def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Flo
         ratios = ratios.copy()
         # With answers below it in the tree, a question can carry a larger likelihood ratio than its own table shows.
         ratios[:, tables.forest.questions[posterior.upward.active]] = np.inf
-    best = (posterior.classes @ actions.T).argmax(axis=1)
+    best, shrinking = (posterior.classes @ actions.T).argmax(axis=1), _most_discounted(tables, posterior, remaining)
     return np.array(
         [
-            _stays_best(actions[a] - actions, posterior.classes[b], ratios[b, open_questions[b]], int(remaining[b]), tables.evidence_weight)
+            _stays_best(
+                actions[a] - actions,
+                posterior.classes[b],
+                tables.evidence_weight * ratios[b, open_questions[b]],
+                int(remaining[b]),
+                shrinking[b],
+            )
             for b, a in enumerate(best)
         ]
     )
 
 
-def _stays_best(leads: Floats, belief: Floats, ratios: Floats, remaining: int, weight: float) -> bool:
-    """Return whether each of (M, K) `leads` over another action stays positive against `remaining` of (open, K, K) log `ratios`."""
+def _most_discounted(tables: ResponseTables, posterior: Posterior, remaining: Ints) -> Floats:
+    """Return the (B, K) log-likelihood that the answers so far lose at most when so many more are given; zero without correlation."""
+    if posterior.correlated is None:
+        return np.zeros_like(posterior.classes)
+    pieces, evidence = posterior.correlated
+    now, then = (correlation_weight(many, tables.answer_correlation) for many in (pieces, pieces + remaining))
+    lost: Floats = (1 - then / now)[:, None] * evidence
+    return lost
+
+
+def _stays_best(leads: Floats, belief: Floats, ratios: Floats, remaining: int, shrinking: Floats) -> bool:
+    """Return whether each of (M, K) `leads` over another action stays positive against `remaining` of (open, K, K) log `ratios`.
+
+    `shrinking` is (K,), log-likelihood that each persona may lose besides.
+    """
     for lead in leads:
         worth = belief * lead
         disfavoured = worth < 0
         if disfavoured.any():
             swings = ratios[:, disfavoured][:, :, worth > 0].max(axis=(1, 2), initial=0.0)
-            swing = weight * np.sort(swings)[len(swings) - remaining if remaining < len(swings) else 0 :].sum()
+            swing = np.sort(swings)[len(swings) - remaining if remaining < len(swings) else 0 :].sum()
+            swing += max(shrinking[worth > 0].max(initial=-np.inf) - shrinking[disfavoured].min(), 0.0)
             if np.log(max(worth[~disfavoured].sum(), TINY)) < np.log(-worth[disfavoured].sum()) + swing:
                 return False
     return True

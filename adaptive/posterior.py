@@ -57,7 +57,8 @@ def restrict_to(evidence: Evidence, asked: Bools) -> Evidence:
 
 
 def repeat_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Floats:
-    """Return the (B, Q) exponent on each question's likelihood, before the evidence weight: 1, less for repeats, 0 without evidence.
+    """Return the (B, Q) exponent on each question's likelihood, before the evidence weight: its own weight, which is 1 unless the bank
+    sets another, less for repeats, 0 without evidence.
 
     Within a topic the first answer counts in full and every later one `repeat_weight` as much, because answers to overlapping
     questions repeat each other. "First" is by bank order, answers before skips, so the order of asking cannot matter. Questions of a
@@ -65,6 +66,8 @@ def repeat_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Fl
     """
     given = answered | silent
     weights = given.astype(float)
+    if tables.question_weights is not None:
+        weights *= tables.question_weights
     if not tables.has_topics:
         return weights
     topics, sizes = np.unique(tables.topics[(tables.topics >= 0) & given.any(axis=0)], return_counts=True)
@@ -76,6 +79,25 @@ def repeat_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Fl
         repeated = (new_answers & (earlier_answers > 0)) | (new_silences & (earlier_silences > 0))
         weights[:, members] *= np.where(repeated & ~tables.in_forest[members], tables.repeat_weight, 1.0)
     return weights
+
+
+def count_evidence(answered: Bools, silent: Bools, tables: ResponseTables) -> Floats:
+    """Return the (B,) number of answers and skips that are evidence about the persona."""
+    count: Floats = answered @ tables.informative.astype(float) + silent @ (tables.silence > 0).any(axis=1).astype(float)
+    return count
+
+
+def correlation_weight(count: Floats, correlation: float) -> Floats:
+    """Return the exponent on the evidence of so many correlated answers: ``1 / (1 + (n - 1) correlation)``.
+
+    It is the inverse of the design effect (Kish, 1965): n answers whose log-likelihoods have this correlation given the persona say as
+    much as ``n / (1 + (n - 1) correlation)`` independent ones.
+
+    >>> correlation_weight(np.array([0.0, 1.0, 3.0]), 0.25).round(3).tolist()
+    [1.0, 1.0, 0.667]
+    """
+    weight: Floats = 1 / (1 + np.maximum(count - 1, 0) * correlation)
+    return weight
 
 
 def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
@@ -95,22 +117,37 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
             after = tables.evidence_weight * tables.forest.collect(known).log_likelihood
             parts[:, q] += after - before
             before = after
+    if tables.answer_correlation:
+        count = count_evidence(evidence.answered, evidence.silent, tables)
+        parts[:, :-1] *= correlation_weight(count, tables.answer_correlation)[:, None, None]
     return parts
+
+
+class CorrelatedEvidence(NamedTuple):
+    """The (B,) number of answers and skips that are evidence, and the (B, C) weighted log-likelihood of all of them."""
+
+    pieces: Floats
+    log_likelihood: Floats
 
 
 class Posterior(NamedTuple):
     """The posterior of B respondents: (B, K) `belief` over the personas and (B, C) `classes` over the classes.
 
     Both are the same where no persona has styles. `upward` is the upward pass of the answers in trees, None without such answers.
+    `correlated` is the evidence that counts less with each further answer, None where the bank has no `answer_correlation`.
     """
 
     belief: Floats
     upward: UpwardPass | None
     classes: Floats
+    correlated: CorrelatedEvidence | None = None
 
 
 def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
-    """Return the posterior of each respondent: ``p(k | evidence) ∝ prior[k] * prod P(evidence | k) ** weight``."""
+    """Return the posterior of each respondent: ``p(k | evidence) ∝ prior[k] * prod P(evidence | k) ** weight``.
+
+    The weight is the evidence weight times that of `repeat_weights`, and for answers times `correlation_weight`.
+    """
     weights = repeat_weights(evidence.answered, evidence.silent, tables)
     unweighted, upward = evidence.signals, None
     if tables.forest is not None:
@@ -125,6 +162,13 @@ def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
     if evidence.hypothetical is not None:
         question, hypothetical_rows = evidence.hypothetical
         logits += weights[:, question, None] * (hypothetical_rows - rows[:, question])
+    correlated = None
+    if tables.answer_correlation:
+        count = count_evidence(evidence.answered, evidence.silent, tables)
+        logits -= evidence.signals
+        logits *= correlation_weight(count, tables.answer_correlation)[:, None]
+        correlated = CorrelatedEvidence(count, tables.evidence_weight * logits)
+        logits += evidence.signals
     if tables.evidence_weight != 1:
         logits *= tables.evidence_weight
     logits += tables.log_prior
@@ -132,8 +176,8 @@ def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
     belief = np.exp(logits, out=logits)
     belief /= belief.dot(tables.ones_column)
     if tables.styles is None:
-        return Posterior(belief, upward, belief)
-    return Posterior(tables.styles.marginal(belief), upward, belief)
+        return Posterior(belief, upward, belief, correlated)
+    return Posterior(tables.styles.marginal(belief), upward, belief, correlated)
 
 
 def believe(tables: ResponseTables, evidence: Evidence) -> Floats:

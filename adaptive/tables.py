@@ -4,7 +4,7 @@ Where a persona has several styles, each style has a row of its own, and is call
 is one class and K is the number of both.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -81,8 +81,9 @@ class ResponseTables:
 
     With `styles` every K below is the number of classes. `flat` is (K, cells of all questions); question q owns the columns from
     `starts[q]` to the next start. `noise` is (K, Q): the entropy in nats that an outcome keeps when the persona is known. `seconds` is
-    (Q,) effort; `topics` is (Q,), equal numbers for questions that overlap and -1 for none. Raises ValueError on mismatched shapes and on
-    rows that are not distributions.
+    (Q,) effort; `topics` is (Q,), equal numbers for questions that overlap and -1 for none. `question_weights` is (Q,), the exponent on
+    each question's likelihood, or None where all are one. `answer_correlation` is the correlation of answers given the persona that
+    neither topics nor trees model. Raises ValueError on mismatched shapes and on rows that are not distributions.
     """
 
     prior: Floats
@@ -97,6 +98,8 @@ class ResponseTables:
     styles: Styles | None = None
     evidence_weight: float = 1.0
     repeat_weight: float = 0.5
+    question_weights: Floats | None = None
+    answer_correlation: float = 0.0
 
     @classmethod
     def of(
@@ -110,6 +113,8 @@ class ResponseTables:
         persona_of: npt.ArrayLike | None = None,
         evidence_weight: float = 1.0,
         repeat_weight: float = 0.5,
+        question_weights: npt.ArrayLike | None = None,
+        answer_correlation: float = 0.0,
     ) -> "ResponseTables":
         """Build the tables. A bare (K, A) array is a `Choice`; the prior defaults to equal, effort to 5 s, topics to none.
 
@@ -143,7 +148,21 @@ class ResponseTables:
             styles=None if persona_of is None else Styles.of(np.asarray(persona_of, dtype=np.int64), classes),
             evidence_weight=evidence_weight,
             repeat_weight=repeat_weight,
+            question_weights=_own_weights(question_weights, len(marginal), {*(parents or {}), *(parents or {}).values()}),
+            answer_correlation=answer_correlation,
         )
+
+    @cached_property
+    def gain_weights(self) -> Floats | None:
+        """(Q,) what a question's gain is multiplied by: its weight, at most one; None where all are one.
+
+        A weight above one cannot make an answer carry more than its mutual information with the persona.
+        """
+        return None if self.question_weights is None else np.minimum(self.question_weights, 1.0)
+
+    def weight_of(self, question: int) -> float:
+        """Return the exponent on the likelihood of a question whose topic has no other answer."""
+        return self.evidence_weight * (1.0 if self.question_weights is None else float(self.question_weights[question]))
 
     @cached_property
     def in_forest(self) -> Bools:
@@ -227,9 +246,10 @@ class ResponseTables:
     def widest_ratios(self) -> Floats:
         """(Q, K, K) the largest log likelihood ratio of an answer between two personas, log P(· | first) - log P(· | second).
 
-        Infinite for a number, whose density has no bound.
+        Infinite for a number, whose density has no bound. The question's own weight is included, the evidence weight is not.
         """
-        return np.stack([self._widest_ratio(q) for q in range(len(self.questions))])
+        ratios = np.stack([self._widest_ratio(q) for q in range(len(self.questions))])
+        return ratios if self.question_weights is None else ratios * self.question_weights[:, None, None]
 
     def _widest_ratio(self, q: int) -> Floats:
         question = self.questions[q]
@@ -312,6 +332,16 @@ def _forest(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], give
     heads = {parent for parent in parents.values() if parent not in parents}
     roots = {q: question.table for q in heads if isinstance(question := questions[q], Choice)}
     return build_forest(parents, roots, given)
+
+
+def _own_weights(weights: npt.ArrayLike | None, questions: int, linked: Collection[int]) -> Floats | None:
+    """Return (Q,) weights, None where all are one. Raises ValueError for another shape, a weight of zero, and one within a tree."""
+    own = np.ones(questions) if weights is None else np.asarray(weights, dtype=float)
+    if own.shape != (questions,) or not (own > 0).all():
+        raise ValueError(f"the question weights have shape {own.shape}: give one positive number for each of {questions} questions")
+    if (own[list(linked)] != 1).any():
+        raise ValueError("a question of a tree cannot have a weight of its own: its answer counts together with those of the tree")
+    return None if (own == 1).all() else own
 
 
 def _count_classes(cells: Sequence[Floats]) -> int:

@@ -195,6 +195,8 @@ def compile_bank(bank: Bank) -> CompiledBank:
         persona_of=bank.persona_of,
         evidence_weight=bank.evidence_weight,
         repeat_weight=bank.repeat_weight,
+        question_weights=[question.evidence_weight for question in bank.questions],
+        answer_correlation=bank.answer_correlation,
     )
     return CompiledBank(bank, tables)
 

@@ -118,6 +118,7 @@ class Question:
     no_answer: Mapping[str, float] | None = None
     ask_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     required: bool = False
+    evidence_weight: float = 1.0  # multiplies that of the bank
 
     @cached_property
     def points(self) -> tuple[int, ...]:
@@ -245,6 +246,7 @@ class Bank:
     surveys: tuple[Survey, ...] = ()
     evidence_weight: float = 1.0
     repeat_weight: float = 0.5
+    answer_correlation: float = 0.0
     lapse: float = 0.0
     outliers: float = OUTLIERS
     half_life_days: float | None = None

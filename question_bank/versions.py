@@ -114,6 +114,7 @@ def to_plain(bank: Bank) -> Plain:
         surveys=[_survey(survey) for survey in bank.surveys],
         evidence_weight=bank.evidence_weight,
         repeat_weight=bank.repeat_weight,
+        answer_correlation=bank.answer_correlation or None,
         lapse=bank.lapse or None,
         outliers=bank.outliers if bank.has_numbers or bank.outliers != OUTLIERS else None,
         half_life_days=bank.half_life_days,
@@ -169,6 +170,7 @@ def _question(question: Question) -> Plain:
         no_answer=None if question.no_answer is None else dict(question.no_answer),
         ask_if={name: list(values) for name, values in question.ask_if.items()},
         required=question.required,
+        evidence_weight=None if question.evidence_weight == 1 else question.evidence_weight,
     )
 
 

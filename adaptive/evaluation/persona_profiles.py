@@ -19,7 +19,7 @@ class Trait:
     """How an outcome of a question distinguishes one persona from the others.
 
     `share` is P(outcome | persona), `others` the same for the other personas together; `bits` is the weight of evidence that the outcome
-    carries for the persona on its own, evidence weight included (Good, 1950). `discrimination` is the mean weight of evidence, in bits,
+    carries for the persona on its own, weights included (Good, 1950). `discrimination` is the mean weight of evidence, in bits,
     that respondents of the persona contribute by giving the outcome; for a tick also by not giving it. Frequent outcomes therefore count
     more than rare ones.
     """
@@ -49,10 +49,10 @@ def traits(tables: ResponseTables) -> list[list[Trait]]:
 def _trait(tables: ResponseTables, q: int, outcome: Outcome, chance: Floats, k: int) -> Trait:
     rest = np.where(np.arange(tables.personas) == k, 0.0, tables.persona_prior)
     share, others = float(chance[k]), float(chance @ rest / rest.sum())
-    bits = tables.evidence_weight * float(np.log2(share / others))
+    bits = tables.weight_of(q) * float(np.log2(share / others))
     discrimination = share * bits
     if isinstance(tables.questions[q], MultipleChoice):
-        discrimination += (1 - share) * tables.evidence_weight * float(np.log2((1 - share) / (1 - others)))
+        discrimination += (1 - share) * tables.weight_of(q) * float(np.log2((1 - share) / (1 - others)))
     return Trait(q, outcome, share, others, bits, discrimination)
 
 

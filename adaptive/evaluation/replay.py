@@ -9,7 +9,7 @@ from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.information import entropy
 from adaptive.learning.calibration import calibration_error
-from adaptive.posterior import Evidence, believe, repeat_weights, restrict_to
+from adaptive.posterior import Evidence, believe, correlation_weight, count_evidence, repeat_weights, restrict_to
 from adaptive.selection import SurveyRules, argmax_allowed, eligible, next_questions
 from adaptive.stopping import Progress, StopRule
 from adaptive.tables import ResponseTables
@@ -34,12 +34,20 @@ def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Ints, inc
     groups = _evidence_groups(tables)
     place = np.arange(len(included))
     shown = np.zeros_like(included)
-    logits = np.log(tables.prior) + answers.signals * tables.evidence_weight
+    known = np.log(tables.prior) + answers.signals * tables.evidence_weight
+    added = np.zeros_like(known)
+
+    def score(q: int) -> float:
+        asked = shown | (place == q)
+        count = count_evidence(answers.answered & asked, answers.silent & asked, tables)
+        weight = correlation_weight(count, tables.answer_correlation)[:, None]
+        return _log_score(tables, known + weight * (added + contributions[q]), label)
+
     contributions = {int(q): _group_evidence(tables, answers, place == q) for q in np.flatnonzero(included)}
     order: list[int] = []
     while contributions and (length is None or len(order) < length):
-        best = max(contributions, key=lambda q: _log_score(tables, logits + contributions[q], label))
-        logits = logits + contributions.pop(best)
+        best = max(contributions, key=score)
+        added = added + contributions.pop(best)
         shown[best] = True
         order.append(best)
         group = groups == groups[best]

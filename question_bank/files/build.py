@@ -49,7 +49,7 @@ def build(draft: Draft) -> Bank:
         barometers=tuple(_barometer(fields, draft) for fields in data.get("barometers", ())),
         plays=tuple(_play(fields, draft) for fields in data.get("plays", ())),
         brand=_brand(data.get("brand", {}), draft),
-        **_written_fields(data, "evidence_weight", "repeat_weight", "lapse", "outliers", "half_life_days"),
+        **_written_fields(data, "evidence_weight", "repeat_weight", "answer_correlation", "lapse", "outliers", "half_life_days"),
     )
 
 
@@ -119,7 +119,7 @@ def _question(fields: Fields, draft: Draft) -> Question:
         maximum=fields.get("max"),
         labels={int(point): _text(label, draft) for point, label in fields.get("labels", {}).items()},
         **tables,
-        **_written_fields(fields, "id", "type", "topic", "parent", "pilot", "unit", "ask_if", "required"),
+        **_written_fields(fields, "id", "type", "topic", "parent", "pilot", "unit", "ask_if", "required", "evidence_weight"),
     )
 
 

@@ -66,12 +66,14 @@ def question_rules(draft: Draft) -> Iterator[Finding]:
     yield from duplicate_ids(draft, "questions")
     if not list(draft.items("questions")) and "questions" in draft.data:
         yield Finding(("questions",), "has no question", "ask at least one")
+    parents = {question.get("parent") for _, question in draft.items("questions")}
     for path, question in draft.items("questions"):
         yield from _misplaced(path, question)
         yield from _options(draft, path, question)
         yield from _range(draft, path, question)
         yield from _conditions(draft, path, question)
         yield from _parent(draft, path, question)
+        yield from _weight(path, question, is_linked="parent" in question or question.get("id") in parents)
     yield from _cycles(draft, "ask_if", lambda question: tuple(question.get("ask_if", ())))
     yield from _cycles(draft, "parent", lambda question: (question["parent"],) if "parent" in question else ())
 
@@ -166,6 +168,12 @@ def _parent(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[F
         yield Finding(at, f"a {other['type']} question cannot be a parent", "name a question of type single or scale")
     elif other.get("pilot"):
         yield Finding(at, "a pilot question cannot be a parent: it has no table yet", "remove the line until it is fitted")
+
+
+def _weight(path: Path, question: Mapping[str, Any], *, is_linked: bool) -> Iterator[Finding]:
+    if is_linked and question.get("evidence_weight", 1) != 1:
+        wrong = "a question with a parent, or that is one, has no weight of its own: its answer counts together with the others"
+        yield Finding((*path, "evidence_weight"), wrong, "remove it, or the parent")
 
 
 def _cycles(draft: Draft, field: str, linked: Callable[[Mapping[str, Any]], tuple[str, ...]]) -> Iterator[Finding]:

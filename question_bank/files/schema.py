@@ -36,6 +36,7 @@ CHANNELS = ("email", "sms", "phone", "web", "agent")
 SIGNAL_FIELDS = ("event", "page", "channel", "topic")
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 MOST_LOGO = 64_000
+MOST_WEIGHT = 1.5
 LOGO = rf"data:image/(png|jpeg|webp|gif|svg\+xml);base64,[A-Za-z0-9+/=]{{1,{MOST_LOGO}}}"
 COLOURS = r"#[0-9A-Fa-f]{6}|light-dark\(#[0-9A-Fa-f]{6}, ?#[0-9A-Fa-f]{6}\)"
 STAGE = r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*"
@@ -128,6 +129,7 @@ class QuestionSchema(StrictSchema):
     no_answer = Table(or_number=True)
     ask_if = MapOf(Slugs)
     required = Flag()
+    evidence_weight = Number(above=0, most=MOST_WEIGHT, hint="write 1 to count its answer in full, 0.5 to count it half")
 
 
 class SignalSchema(StrictSchema):
@@ -242,8 +244,9 @@ class BankSchema(StrictSchema):
     questions = _nested_list(QuestionSchema, required=True)
     signals = _nested_list(SignalSchema)
     surveys = _nested_list(SurveySchema)
-    evidence_weight = Number(above=0, most=1.5, hint="write 1 to trust the tables, less to trust them less")
+    evidence_weight = Number(above=0, most=MOST_WEIGHT, hint="write 1 to trust the tables, less to trust them less")
     repeat_weight = Number(least=0, most=1, hint="write 0.5 to halve a second answer of one topic")
+    answer_correlation = Number(least=0, most=1, hint="write 0 where the answers of one persona are independent, such as 0.1 where not")
     half_life_days = Number(above=0, hint="write the days in which an answer loses half of its weight, such as 365")
     lapse = Number(least=0, most=0.5, hint="write the share of answers given without reading, such as 0.02")
     outliers = Number(least=0, most=0.5, hint="write the share of numbers that say nothing about the persona, such as 0.05")

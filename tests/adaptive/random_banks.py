@@ -11,7 +11,7 @@ TYPES = ("single", "multiple", "scale", "number", "text")
 
 
 def a_random_bank(dice: Random, *, styled: bool = False) -> Bank:
-    """2 to 6 personas and 3 to 12 questions of all types, with no-answer tables, topics, conditions, sometimes a pilot.
+    """2 to 6 personas and 3 to 12 questions of all types, with no-answer tables, topics, conditions, own weights, sometimes a pilot.
 
     With `styled` some personas have 2 or 3 styles, and some tables differ between them.
     """
@@ -23,6 +23,12 @@ def a_random_bank(dice: Random, *, styled: bool = False) -> Bank:
     questions: list[Question] = []
     for number in range(dice.randint(3, 12)):
         questions.append(_question(dice, f"q{number}", personas, questions))
+    parents = {question.parent for question in questions}
+    alone = [question.parent is None and question.id not in parents for question in questions]
+    questions = [
+        replace(question, evidence_weight=dice.choice([1.0, 1.0, 0.4, 1.3]) if is_alone else 1.0)
+        for question, is_alone in zip(questions, alone, strict=True)
+    ]
     ids = [question.id for question in questions]
     survey = Survey(
         "s",
@@ -33,6 +39,7 @@ def a_random_bank(dice: Random, *, styled: bool = False) -> Bank:
     )
     survey = Survey(**{**survey.__dict__, "first": tuple(dice.sample(survey.questions, dice.choice([0, 0, 1])))})
     weights = {"evidence_weight": dice.choice([1.0, 0.85, 0.6]), "repeat_weight": dice.choice([0.5, 0.0, 1.0])}
+    weights["answer_correlation"] = dice.choice([0.0, 0.0, 0.1, 0.4])
     return Bank("b", {"en": "B"}, ("en",), tuple(personas), tuple(questions), surveys=(survey,), **weights)
 
 

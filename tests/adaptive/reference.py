@@ -194,22 +194,36 @@ def belief(bank: Bank, given: Given) -> dict[str, float]:
 
 
 def class_belief(bank: Bank, given: Given) -> dict[str, float]:
-    """p(class | evidence) ∝ prior * product of P(given | persona) ** weight, repeats within a topic at `repeat_weight`."""
+    """p(class | evidence) ∝ prior * product of P(given | persona) ** weight, repeats within a topic at `repeat_weight`.
+
+    All weights are divided by the design effect of n correlated answers, 1 + (n - 1) `answer_correlation`.
+    """
     trees = {tree_around(bank, question)[0].id: tree_around(bank, question) for question in bank.questions if in_tree(bank, question)}
+    count = sum(is_evidence(bank.question(question_id), value) for question_id, value in given.items())
+    discount = 1 + max(count - 1, 0) * bank.answer_correlation
     weights = {}
     for question in bank.questions:
         if question.id in given:
-            weights[question.id] = bank.evidence_weight * (bank.repeat_weight if _repeats(bank, question, given) else 1.0)
+            weights[question.id] = bank.evidence_weight * question.evidence_weight
+            if _repeats(bank, question, given):
+                weights[question.id] *= bank.repeat_weight
     mass = {}
     for key, (_, prior) in classes(bank).items():
         p = prior
         for question_id, weight in weights.items():
-            p *= likelihood(bank, bank.question(question_id), key, given[question_id]) ** weight
+            p *= likelihood(bank, bank.question(question_id), key, given[question_id]) ** (weight / discount)
         for tree in trees.values():
-            p *= tree_chance(bank, tree, key, known_answers(bank, tree, given)) ** bank.evidence_weight
+            p *= tree_chance(bank, tree, key, known_answers(bank, tree, given)) ** (bank.evidence_weight / discount)
         mass[key] = p
     total = sum(mass.values())
     return {key: p / total for key, p in mass.items()}
+
+
+def is_evidence(question: Question, value: Any) -> bool:
+    """Whether an answer, or a skip where `value` is None, can say anything about the persona."""
+    if question.pilot:
+        return False
+    return question.no_answer is not None or (value is not None and question.type != "text")
 
 
 def _repeats(bank: Bank, question: Question, given: Given) -> bool:
@@ -242,7 +256,7 @@ def chances_given(bank: Bank, question: Question, persona: str, given: Given) ->
 
 
 def gain(bank: Bank, question: Question, given: Given) -> float:
-    """EIG = H(outcome) - sum over personas of belief * H(outcome | persona), in bits.
+    """EIG = H(outcome) - sum over personas of belief * H(outcome | persona), in bits, times the weight of the question, at most 1.
 
     P(outcome | persona) is the sum over its styles of p(style | persona, evidence) * P(outcome | style).
     """
@@ -254,7 +268,8 @@ def gain(bank: Bank, question: Question, given: Given) -> float:
         for persona, p in believed.items()
     }
     expected = [sum(p * by_persona[persona][place] for persona, p in believed.items()) for place in range(len(outcomes))]
-    return entropy(expected) - sum(p * entropy(by_persona[persona]) for persona, p in believed.items())
+    bits = entropy(expected) - sum(p * entropy(by_persona[persona]) for persona, p in believed.items())
+    return min(question.evidence_weight, 1) * bits
 
 
 def open_questions(bank: Bank, survey: Survey, given: Given) -> list[Question]:
@@ -287,7 +302,7 @@ def branches(bank: Bank, question: Question, mass: Mapping[str, float], given: G
 
 def added(bank: Bank, survey: Survey, question: Question, mass: Mapping[str, float], given: Given) -> float:
     reached = sum(utility(bank, survey, after) for after in branches(bank, question, mass, given).values())
-    return max(reached - utility(bank, survey, mass), 0.0)
+    return min(question.evidence_weight, 1) * max(reached - utility(bank, survey, mass), 0.0)
 
 
 def last_one(bank: Bank, survey: Survey, question: Question, given: Given) -> float:
@@ -297,13 +312,14 @@ def last_one(bank: Bank, survey: Survey, question: Question, given: Given) -> fl
 def last_two(bank: Bank, survey: Survey, first: Question, given: Given) -> float:
     """The utility that the best pair beginning with `first` adds; trees stay as the answers so far left them."""
     mass = class_belief(bank, given)
-    reached = -utility(bank, survey, mass)
+    alone, later = -utility(bank, survey, mass), 0.0
     for outcome, after in branches(bank, first, mass, given).items():
         best = max(
             (added(bank, survey, second, after, given) for second in seconds_of_a_pair(bank, survey, first, outcome, given)), default=0.0
         )
-        reached += utility(bank, survey, after) + (best if best > 1e-9 else 0.0)
-    return max(reached, 0.0)
+        alone += utility(bank, survey, after)
+        later += best if best > 1e-9 else 0.0
+    return max(min(first.evidence_weight, 1) * alone + later, 0.0)
 
 
 def seconds_of_a_pair(bank: Bank, survey: Survey, first: Question, outcome: Any, given: Given) -> list[Question]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive import Choice, Evidence, MultipleChoice, Numeric, ResponseTables, believe, weights_of_evidence
+from adaptive import Choice, Evidence, MultipleChoice, Numeric, ResponseTables, believe, expected_information_gain, weights_of_evidence
 from adaptive.posterior import log_evidence, log_odds
 from question_bank.compile import ObservedAnswer, compile_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
@@ -83,6 +83,42 @@ def test_signals_have_the_same_evidence_weight_as_answers():
     evidence.signals[0] = np.log([0.1, 0.4])
 
     assert believe(tables, evidence)[0] == pytest.approx([1 / 3, 2 / 3])
+
+
+def test_correlated_answers_count_less_the_more_there_are():
+    """Three answers of correlation .25 count as three divided by their design effect, 1 + 2 * .25; a signal and a silence count in full."""
+    tables = ResponseTables.of([[[0.8, 0.2], [0.3, 0.7]]] * 4, answer_correlation=0.25)
+    evidence = Evidence.none(tables)
+    evidence.answered[0, :3] = True
+    evidence.rows[0, :3] = np.log([0.8, 0.3])
+    evidence.silent[0, 3] = True  # no no-answer table: no evidence
+    evidence.signals[0] = np.log([0.1, 0.4])
+
+    odds = (0.8 / 0.3) ** (3 / 1.5) * 0.1 / 0.4
+    assert believe(tables, evidence)[0] == pytest.approx([odds / (1 + odds), 1 / (1 + odds)])
+
+
+def test_a_question_of_half_the_weight_counts_half_and_gains_half():
+    """Its log-likelihood is halved in the belief, and its information in the choice; above one the gain is not raised."""
+    pair = [[[0.8, 0.2], [0.3, 0.7]]] * 3
+    tables, plain = ResponseTables.of(pair, question_weights=[1.0, 0.5, 1.5]), ResponseTables.of(pair)
+    evidence = Evidence.none(tables)
+    evidence.answered[0, 1:] = True
+    evidence.rows[0, 1:] = np.log([0.8, 0.3])
+
+    odds = (0.8 / 0.3) ** (0.5 + 1.5)
+    assert believe(tables, evidence)[0] == pytest.approx([odds / (1 + odds), 1 / (1 + odds)])
+    even = np.array([0.5, 0.5])
+    assert expected_information_gain(even, tables) == pytest.approx(expected_information_gain(even, plain) * [1, 0.5, 1])
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [1.0, 0.5]])
+def test_wrong_question_weights_are_refused(weights):
+    """Too few, none, and one on a question of a tree."""
+    pair = np.array([[0.8, 0.2], [0.3, 0.7]])
+    given = {1: np.repeat(pair[:, None], 2, axis=1)}
+    with pytest.raises(ValueError, match="weight"):
+        ResponseTables.of([pair, pair], parents={1: 0} if weights[-1] else {}, given=given, question_weights=weights)
 
 
 @pytest.mark.parametrize("logarithmic", [False, True])

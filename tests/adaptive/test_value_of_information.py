@@ -1,5 +1,6 @@
 """The value of information against plain loops, and decisions that no further answer can change."""
 
+from dataclasses import replace
 from itertools import product
 from random import Random
 
@@ -28,13 +29,17 @@ def test_value_of_information_equals_the_sum_over_all_outcomes(seed):
     """Sum over every answer and the skip of P(outcome) times the best action after it, minus the best action now; with trees and styles."""
     dice, rng = Random(seed), np.random.default_rng(seed)
     bank = a_random_bank(dice, styled=seed >= 40)
-    bank = type(bank)(**{**bank.__dict__, "evidence_weight": 1.0, "repeat_weight": 1.0})
+    own = [question.evidence_weight for question in bank.questions]
+    questions = tuple(replace(question, evidence_weight=1.0) for question in bank.questions)
+    bank = replace(bank, questions=questions, evidence_weight=1.0, repeat_weight=1.0, answer_correlation=0.0)
     compiled = compile_bank(bank)
     answers = some_answers(dice, bank)
     actions = rng.normal(size=(3, len(bank.personas)))[:, bank.persona_of]
     standing = infer(compiled.tables, compiled.evidence([ObservedAnswer(q, v) for q, v in answers.items()]))
 
     values = value_of_information(compiled.tables, standing, actions)[0]
+    weighed = replace(compiled.tables, question_weights=np.array(own))
+    assert value_of_information(weighed, standing, actions)[0] == pytest.approx(values * np.minimum(own, 1))
 
     now = np.array(list(class_belief(bank, answers).values()))
     for q, question in enumerate(bank.questions):
@@ -102,23 +107,36 @@ def test_the_sampled_value_of_many_options_is_close_to_enumeration():
 @given(st.integers(0, 10**6))
 @settings(max_examples=60, deadline=None)
 def test_a_final_decision_is_not_changed_by_any_further_answers(seed):
-    """If the decision is final, no combination of as many further answers as remain makes another action best."""
-    rng = np.random.default_rng(seed)
-    tables = ResponseTables.of(list(rng.dirichlet([2, 2], size=(4, 3))), rng.dirichlet([0.3] * 3), evidence_weight=rng.choice([0.8, 1.0]))
-    actions = rng.normal(size=(3, 3))
-    left = int(rng.integers(0, 4))
-    settled = decision_is_final(tables, infer(tables, Evidence.none(tables)), actions, np.ones((1, 4), dtype=bool), np.array([left]))[0]
+    """If the decision is final, no combination of as many further answers as remain makes another action best.
 
-    best = (tables.prior @ actions.T).argmax()
+    Where answers are correlated, further ones lower the weight of the two that are known.
+    """
+    rng = np.random.default_rng(seed)
+    weights = {"evidence_weight": rng.choice([0.8, 1.0]), "question_weights": rng.choice([0.5, 1.0, 1.4], 6)}
+    correlation = rng.choice([0.0, 0.3])
+    tables = ResponseTables.of(
+        list(rng.dirichlet([2, 2], size=(6, 3))), rng.dirichlet([0.3] * 3), answer_correlation=correlation, **weights
+    )
+    actions = rng.normal(size=(3, 3))
+    left, known = int(rng.integers(0, 4)), tuple(rng.integers(0, 2, 2))
+
+    def given(answers):
+        evidence = Evidence.none(tables)
+        for q, answer in enumerate(answers):
+            if answer is not None:
+                evidence.answered[0, q] = True
+                evidence.rows[0, q] = np.log(tables.questions[q].cells[:, answer])
+        return evidence
+
+    now = infer(tables, given(known))
+    still_open = np.arange(6)[None] >= 2
+    settled = decision_is_final(tables, now, actions, still_open, np.array([left]))[0]
+
+    best = (now.belief[0] @ actions.T).argmax()
     changed = False
     for answers in product([None, 0, 1], repeat=4):
         if sum(answer is not None for answer in answers) <= left:
-            evidence = Evidence.none(tables)
-            for q, answer in enumerate(answers):
-                if answer is not None:
-                    evidence.answered[0, q] = True
-                    evidence.rows[0, q] = np.log(tables.questions[q].cells[:, answer])
-            changed |= (believe(tables, evidence)[0] @ actions.T).argmax() != best
+            changed |= (believe(tables, given((*known, *answers)))[0] @ actions.T).argmax() != best
     assert not (settled and changed)
 
 

@@ -209,6 +209,9 @@ def banks(draw) -> Bank:
     asked: list[Question] = []
     for name in draw(distinct_slugs(1, 4)):
         asked.append(draw(questions(name, personas, languages, asked)))
+    parents = {question.parent for question in asked}
+    weights = st.just(1.0) | st.floats(0.01, 1.5)
+    asked = [q if q.parent or q.id in parents else replace(q, evidence_weight=draw(weights)) for q in asked]
     scales = [question.id for question in asked if question.type == "scale"]
     barometers = [Barometer("b", draw(texts(languages)), scale, "mean", draw(MATCHES)) for scale in scales[:1]]
     per_class = entries(personas).flatmap(lambda keys: st.fixed_dictionaries(dict.fromkeys(keys, probabilities)))
@@ -227,6 +230,7 @@ def banks(draw) -> Bank:
         surveys=tuple(draw(surveys(name, ids, languages, [question.id for question in asked])) for name in draw(distinct_slugs(0, 2))),
         evidence_weight=draw(st.floats(0.01, 1.5)),
         repeat_weight=draw(probabilities),
+        answer_correlation=draw(probabilities),
         lapse=draw(st.floats(0, 0.5).map(abs)),
         outliers=draw(st.floats(0, 0.5).map(abs)),
         half_life_days=draw(st.none() | st.floats(1, 5000)),

@@ -101,6 +101,8 @@ def test_a_version_that_was_published_without_an_endgame_chooses_as_before():
         ("personas.0.styles", [{"id": "calm"}, {"id": "sporty"}]),
         ("questions.0.likelihood.driver", [0.8, 0.2]),
         ("questions.0.required", True),
+        ("questions.1.evidence_weight", 0.7),
+        ("answer_correlation", 0.1),
         ("questions.1.no_answer.driver", 0.11),
         ("questions.2.likelihood.driver.no.sd", 1.1),
         ("surveys.0.stop.at_least", 2),

@@ -7,6 +7,7 @@ from adaptive import Choice, MultipleChoice, Numeric, ResponseTables, Unmodelled
 from adaptive.evaluation.persona_profiles import traits
 from adaptive.posterior import log_odds
 
+OWN = [1.0, 0.5, 1.2, 1.0]
 TABLES = ResponseTables.of(
     [
         Choice(np.array([[0.8, 0.1, 0.1], [0.2, 0.4, 0.4], [0.3, 0.3, 0.4]])),
@@ -16,6 +17,7 @@ TABLES = ResponseTables.of(
     ],
     prior=[0.2, 0.3, 0.5],
     evidence_weight=0.9,
+    question_weights=OWN,
 )
 
 
@@ -29,7 +31,7 @@ def test_the_weight_of_a_trait_is_what_the_answer_adds_to_the_log_odds():
             else:
                 chance = (question.table if isinstance(question, Choice) else question.ticked)[:, trait.outcome]
             moved = log_odds(np.log(TABLES.prior * chance)) - log_odds(np.log(TABLES.prior))
-            assert trait.bits == pytest.approx(0.9 * moved[k])
+            assert trait.bits == pytest.approx(0.9 * OWN[trait.question] * moved[k])
             assert trait.share == pytest.approx(chance[k])
 
 

@@ -25,7 +25,8 @@ def test_the_model_gives_the_belief_of_the_service_at_full_weight(seed):
     """With partly seen ticks, numbers, skips and trees, the joint of the model gives the belief of the engine."""
     dice = Random(seed)
     bank = a_random_bank(dice, styled=seed >= 30)
-    bank = replace(bank, evidence_weight=1.0, questions=tuple(replace(question, topic=None) for question in bank.questions))
+    questions = tuple(replace(question, topic=None, evidence_weight=1.0) for question in bank.questions)
+    bank = replace(bank, evidence_weight=1.0, answer_correlation=0.0, questions=questions)
     compiled = compile_bank(bank)
     parents = {question.parent for question in bank.questions if question.parent}
     given = []

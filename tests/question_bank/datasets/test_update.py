@@ -183,11 +183,15 @@ def test_empty_cells_are_skips_of_questions_that_have_a_column(bank):
 def test_the_forest_and_the_weights_are_kept(bank):
     """A refit changes no dependence, no topic and no weight, whatever the answers are like."""
     rows, who = people(200, red=(0.5, 0.5))
-    weighed = replace(bank, evidence_weight=0.8, repeat_weight=0.3)
+    alone = [question.parent is None and all(other.parent != question.id for other in bank.questions) for question in bank.questions]
+    own = tuple(replace(q, evidence_weight=0.6 if is_alone else 1.0) for q, is_alone in zip(bank.questions, alone, strict=True))
+    weighed = replace(bank, questions=own, evidence_weight=0.8, repeat_weight=0.3, answer_correlation=0.1)
 
     refitted = refit_bank(weighed, rows, who, 1).bank
 
-    assert (refitted.evidence_weight, refitted.repeat_weight) == (0.8, 0.3)
+    assert (refitted.evidence_weight, refitted.repeat_weight, refitted.answer_correlation) == (0.8, 0.3, 0.1)
+    assert any(alone)
+    assert [question.evidence_weight for question in refitted.questions] == [question.evidence_weight for question in own]
     assert [(question.parent, question.topic) for question in refitted.questions] == [(q.parent, q.topic) for q in bank.questions]
     assert [question.no_answer is None for question in refitted.questions] == [q.no_answer is None for q in bank.questions]
 

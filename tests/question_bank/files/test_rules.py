@@ -62,6 +62,8 @@ MISTAKES = [
     (f"{REASONS}.parent", "owns", f"{REASONS}.parent", "a multiple question cannot have a parent"),
     (f"{COLOUR}.parent", "reasons", f"{COLOUR}.parent", "a multiple question cannot be a parent"),
     (f"{COLOUR}.parent", "age", f"{COLOUR}.parent", "a number question cannot be a parent"),
+    (f"{HAPPY}.evidence_weight", 0.5, f"{HAPPY}.evidence_weight", "with a parent, or that is one, has no weight of its own"),
+    (f"{OWNS}.evidence_weight", 0.5, f"{OWNS}.evidence_weight", "with a parent, or that is one, has no weight of its own"),
     (f"{HAPPY}.likelihood.driver", [0.2, 0.3, 0.5], f"{HAPPY}.likelihood.driver", "is not a map by the parent's answer"),
     (f"{HAPPY}.likelihood.driver.no", ABSENT, f"{HAPPY}.likelihood.driver", 'has no row for answer no to "owns"'),
     (f"{HAPPY}.likelihood.driver.maybe", [1, 0, 0], f"{HAPPY}.likelihood.driver.maybe", 'is not an answer to "owns"'),

@@ -84,6 +84,9 @@ MISTAKES = [
     ("languages.1", "french", "languages.1", '"french" cannot stand here'),
     ("evidence_weight", 0, "evidence_weight", "0 is not more than 0"),
     ("evidence_weight", 1.6, "evidence_weight", "1.6 is more than 1.5"),
+    ("questions.0.evidence_weight", 0, "questions.0.evidence_weight", "0 is not more than 0"),
+    ("questions.0.evidence_weight", 1.6, "questions.0.evidence_weight", "1.6 is more than 1.5"),
+    ("answer_correlation", 1.1, "answer_correlation", "1.1 is more than 1"),
     ("repeat_weight", -0.1, "repeat_weight", "-0.1 is less than 0"),
     ("repeat_weight", 1.1, "repeat_weight", "1.1 is more than 1"),
 ]
@@ -101,7 +104,7 @@ def test_a_wrong_field_is_reported_once_at_its_place(path, value, blamed, wrong)
 def test_an_unknown_field_suggests_the_closest_known_one():
     """`langages` suggests `languages`, and `lik` inside a question lists the fields of a question."""
     assert only_error_after("langages", ["en"]).todo == 'did you mean "languages"?'
-    assert "remove it; the fields are ask_if, help, id" in only_error_after("questions.0.zzz", 1).todo
+    assert "remove it; the fields are ask_if, evidence_weight, help, id" in only_error_after("questions.0.zzz", 1).todo
 
 
 @pytest.mark.parametrize("origin", ["*", "http://localhost:8000", "https://shop.example", "http://[::1]:80"])

@@ -80,15 +80,20 @@ def fit_half(dataset: Dataset, personas: int | None, seed: int, *, swapped: bool
     fit = fit_dataset(train, personas, seed)
     tables = fit.engine
     training, people = (respondents(part, fit, tables) for part in (train, test))
-    size = len(tables.questions)
-    none, all_ = np.zeros(size, dtype=bool), np.ones(size, dtype=bool)
-    rules = SurveyRules(all_, none, np.zeros((size, size), dtype=bool), (), StopRule(), effort=0.0)
+    rules = rules_of_all(tables)
     full, truth = reference_personas(tables, rules, people)
     answers = answers_of(train)
     label = reference_personas(tables, rules, training)[1]
     return Fitted(
         fit, tables, rules, training, label, people, full, truth, (answers.hot, answers_of(test).hot), np.asarray(answers.question_of_cell)
     )
+
+
+def rules_of_all(tables: ResponseTables) -> SurveyRules:
+    """Return the rules of a survey that may ask all questions, without regard to their seconds."""
+    size = len(tables.questions)
+    none = np.zeros(size, dtype=bool)
+    return SurveyRules(~none, none, np.zeros((size, size), dtype=bool), (), StopRule(), effort=0.0)
 
 
 def evaluate_half(dataset: Dataset, personas: int | None, task: tuple[int, bool]) -> Half:

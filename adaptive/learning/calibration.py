@@ -1,6 +1,6 @@
 """Calibration: the calibration error of stated probabilities, and the evidence weights that calibrate them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -13,7 +13,7 @@ from adaptive.learning.cross_validation import Fold, TrainingSet
 from adaptive.learning.latent_classes import Personas
 from adaptive.learning.responses import Answers, items_of, split_items
 from adaptive.likelihood import Choice, MultipleChoice
-from adaptive.posterior import Evidence, believe, infer, restrict_to
+from adaptive.posterior import Evidence, believe, correlation_weight, count_evidence, infer, restrict_to
 from adaptive.response_styles import Styles
 from adaptive.selection import SurveyRules, next_questions
 from adaptive.stopping import Progress, StopRule
@@ -71,11 +71,13 @@ def evidence_of_answers(answers: Answers, tables: ResponseTables, table: Floats)
 
 EVIDENCE_WEIGHTS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4)
 REPEAT_WEIGHTS = (1.0, 0.75, 0.5, 0.3, 0.15, 0.0)
+CORRELATIONS = (0.0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
+"""Correlations of answers given the persona, tried where labels are given: without them, all answers together are the truth."""
 PARTIAL = (3, 5, 8)
 """The belief is scored after so many questions drawn at random."""
 LIVE = (3, 5, 8, 13, 21)
 """The belief is scored after so many questions of the adaptive order."""
-MOST_SCORED, MOST_SCORED_WITHOUT_LABELS = 60, 1_000
+MOST_SCORED, MOST_SCORED_WITHOUT_LABELS = 120, 1_000
 """Respondents of each fold that are scored: more would change the result little."""
 NO_REPEATS = 0.5
 """The repeat weight of a bank whose questions do not repeat one another: the default for topics written by hand."""
@@ -91,13 +93,15 @@ class ScoredRespondents:
 
 @dataclass(frozen=True, eq=False)
 class EvidenceWeights:
-    """Exponents on all evidence and on repeats within a topic, and the (N,) log scores they reach on held-out respondents.
+    """Exponents on all evidence and on repeats within a topic, and the correlation of answers.
 
-    `scored_on` are the respondents of each fold: only scores on the same respondents can be compared.
+    `scores` are the (N,) log scores that they reach on held-out respondents, summed over the sets of answers that are scored; `scored_on`
+    are the respondents of each fold: only scores on the same respondents can be compared.
     """
 
     evidence: float
     repeat: float
+    correlation: float
     scores: Floats
     scored_on: tuple[ScoredRespondents, ...]
 
@@ -105,6 +109,40 @@ class EvidenceWeights:
         """Return whether the score is higher by more than two standard errors of the difference."""
         gain = self.scores - other.scores
         return bool(gain.sum() > 2 * np.sqrt((gain**2).sum()))
+
+    def applied_to(self, engine: ResponseTables) -> ResponseTables:
+        """Return the tables with these weights."""
+        return replace(engine, evidence_weight=self.evidence, repeat_weight=self.repeat, answer_correlation=self.correlation)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutFold:
+    """The tables fitted without a fold, evidence at full weight, and all answers of those of its respondents who are scored."""
+
+    engine: ResponseTables
+    answers: Evidence
+    scored: ScoredRespondents
+
+
+def held_out_folds(
+    training: TrainingSet,
+    folds: Sequence[Fold],
+    dependences: Dependences,
+    topics: Ints,
+    rng: np.random.Generator,
+    score_on: Sequence[ScoredRespondents] | None = None,
+) -> Iterator[HeldOutFold]:
+    """Yield each fold. `score_on` fixes the respondents to score instead of drawing them."""
+    for n, fold in enumerate(folds):
+        given = edge_tables(training, fold.fitted, fold.train, dependences.parents, dependences.strength)
+        tables = split_items(fold.fitted.table, training.levels)
+        silence = no_answer_tables(training, fold.fitted)
+        engine = engine_tables(
+            training.answers.questions, tables, fold.fitted.prior, silence, replace(dependences, given=given), topics, training.classes
+        )
+        scored = _respondents_to_score(training, fold, engine, rng) if score_on is None else score_on[n]
+        answers = training.answers.take(fold.held_out[scored.rows])
+        yield HeldOutFold(engine, evidence_of_answers(answers, engine, fold.fitted.table), scored)
 
 
 def choose_weights(
@@ -115,32 +153,65 @@ def choose_weights(
     rng: np.random.Generator,
     score_on: Sequence[ScoredRespondents] | None = None,
 ) -> EvidenceWeights:
-    """Return the exponents under which the belief after a few questions predicts the persona of held-out respondents best (log score).
+    """Return the weights under which the belief after a few questions predicts the persona of held-out respondents best (log score).
 
-    The true persona is the label, or the posterior of all answers at full weight. Scoring the belief after all answers would not do:
-    without labels it would be compared with itself. Where questions repeat each other, whole topics are drawn too, because only then
+    The true persona is the label, or the posterior of all answers at full weight. With labels the belief after all answers is scored too;
+    without them it would be compared with itself. Where questions repeat each other, whole topics are drawn too, because only then
     does the repeat weight matter. `score_on` fixes the respondents to score instead of drawing them.
     """
     linked = np.isin(np.arange(len(topics)), [*dependences.parents, *dependences.parents.values()])
     repeats = REPEAT_WEIGHTS if ((topics >= 0) & ~linked).any() else (NO_REPEATS,)
-    grid = list(product(repeats, EVIDENCE_WEIGHTS))
+    correlations = CORRELATIONS if training.labelled else CORRELATIONS[:1]
+    grid = list(product(repeats, correlations, EVIDENCE_WEIGHTS))
     scores: list[Floats] = []
     scored_on: list[ScoredRespondents] = []
-    for n, fold in enumerate(folds):
-        given = edge_tables(training, fold.fitted, fold.train, dependences.parents, dependences.strength)
-        tables = split_items(fold.fitted.table, training.levels)
-        silence = no_answer_tables(training, fold.fitted)
-        engine = engine_tables(
-            training.answers.questions, tables, fold.fitted.prior, silence, replace(dependences, given=given), topics, training.classes
-        )
-        scored = _respondents_to_score(training, fold, engine, rng) if score_on is None else score_on[n]
-        full = evidence_of_answers(training.answers.take(fold.held_out[scored.rows]), engine, fold.fitted.table)
-        masked = [restrict_to(full, asked) for asked in _asked_masks(engine, full, rng)]
-        scores.append(np.concatenate([_log_scores(replace(engine, repeat_weight=repeat), masked, scored.truth) for repeat in repeats]))
-        scored_on.append(scored)
+    for fold in held_out_folds(training, folds, dependences, topics, rng, score_on):
+        masked = [restrict_to(fold.answers, asked) for asked in asked_masks(fold.engine, fold.answers, rng, labelled=training.labelled)]
+        engines = [replace(fold.engine, repeat_weight=repeat) for repeat in repeats]
+        scores.append(np.concatenate([_log_scores(engine, masked, fold.scored.truth, correlations) for engine in engines]))
+        scored_on.append(fold.scored)
     per_respondent = np.concatenate(scores, axis=1)  # (grid, N)
     best = int(per_respondent.sum(axis=1).argmax())
-    return EvidenceWeights(grid[best][1], grid[best][0], per_respondent[best], tuple(scored_on))
+    repeat, correlation, evidence = grid[best]
+    return EvidenceWeights(evidence, repeat, correlation, per_respondent[best], tuple(scored_on))
+
+
+@dataclass(frozen=True, eq=False)
+class AfterAllAnswers:
+    """Held-out respondents after all their answers: (N,) confidence in the stated persona, and P(it is right), 0 or 1 under one label.
+
+    No survey of these questions can be right more often.
+    """
+
+    stated: Floats
+    true: Floats
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean of `true`."""
+        return float(self.true.std() / np.sqrt(len(self.true)))
+
+
+def score_all_answers(
+    training: TrainingSet,
+    folds: Sequence[Fold],
+    dependences: Dependences,
+    topics: Ints,
+    weights: EvidenceWeights,
+    rng: np.random.Generator,
+) -> AfterAllAnswers:
+    """Return what is stated and true of labelled respondents after all answers, under tables that were fitted without them."""
+    everybody = []
+    for fold in folds:
+        rows = rng.permutation(len(fold.held_out))[:MOST_SCORED_WITHOUT_LABELS]
+        truth = fold.truth if training.classes is None else training.classes.marginal(fold.truth)
+        everybody.append(ScoredRespondents(rows, truth[rows]))
+    stated, true = [], []
+    for held_out in held_out_folds(training, folds, dependences, topics, rng, everybody):
+        belief = believe(weights.applied_to(held_out.engine), held_out.answers)
+        stated.append(belief.max(axis=1))
+        true.append(np.take_along_axis(held_out.scored.truth, belief.argmax(axis=1)[:, None], axis=1)[:, 0])
+    return AfterAllAnswers(np.concatenate(stated), np.concatenate(true))
 
 
 def _respondents_to_score(training: TrainingSet, fold: Fold, engine: ResponseTables, rng: np.random.Generator) -> ScoredRespondents:
@@ -155,23 +226,31 @@ def _respondents_to_score(training: TrainingSet, fold: Fold, engine: ResponseTab
     return ScoredRespondents(rows, believe(replace(engine, repeat_weight=1.0), full))
 
 
-def _log_scores(engine: ResponseTables, masked: Sequence[Evidence], truth: Floats) -> Floats:
-    """Return the (weights, B) log scores of the belief under each evidence weight, summed over the `masked` evidence.
+def _log_scores(engine: ResponseTables, masked: Sequence[Evidence], truth: Floats, correlations: Sequence[float]) -> Floats:
+    """Return the log scores of the belief under each correlation and evidence weight, the `masked` evidence summed: (combinations, B).
 
     The log belief is linear in the weight up to normalisation, so the posterior is computed once.
     """
     prior = np.log(engine.prior)
-    total = np.zeros((len(EVIDENCE_WEIGHTS), len(truth)))
+    total = np.zeros((len(correlations) * len(EVIDENCE_WEIGHTS), len(truth)))
     for evidence in masked:
         log_ratio = np.log(np.maximum(infer(engine, evidence).classes, np.finfo(float).tiny)) - prior
-        for place, weight in enumerate(EVIDENCE_WEIGHTS):
-            logs = log_softmax(prior + weight * log_ratio, axis=1)
-            total[place] += (truth * (logs if engine.styles is None else engine.styles.log_marginal(logs))).sum(axis=1)
+        count = count_evidence(evidence.answered, evidence.silent, engine)
+        discounts = np.array([correlation_weight(count, correlation) for correlation in correlations])  # (correlations, B)
+        weights = (discounts[:, None] * np.array(EVIDENCE_WEIGHTS)[:, None]).reshape(total.shape)
+        for place, weight in enumerate(weights):
+            total[place] += _log_score(engine, log_softmax(prior + weight[:, None] * log_ratio, axis=1), truth)
     return total
 
 
-def _asked_masks(engine: ResponseTables, full: Evidence, rng: np.random.Generator) -> list[Bools]:
-    """Return (B, Q) masks of the questions asked after some questions in random order, and after some in adaptive order."""
+def _log_score(engine: ResponseTables, logs: Floats, truth: Floats) -> Floats:
+    """Return the (B,) log score of (B, C) log probabilities of the classes for (B, K) P(persona) taken as true."""
+    score: Floats = (truth * (logs if engine.styles is None else engine.styles.log_marginal(logs))).sum(axis=1)
+    return score
+
+
+def asked_masks(engine: ResponseTables, full: Evidence, rng: np.random.Generator, *, labelled: bool) -> list[Bools]:
+    """Return (B, Q) masks of the questions asked after some in random order, after some in adaptive order, and with labels after all."""
     asked = full.codes.shape[1]
     rank = _ranks(rng, full.codes.shape)
     masked = [rank < size for size in PARTIAL if size < asked] or [rank < asked]
@@ -179,7 +258,7 @@ def _asked_masks(engine: ResponseTables, full: Evidence, rng: np.random.Generato
         groups = np.where(engine.topics >= 0, engine.topics, engine.topics.max() + 1 + np.arange(asked))
         order = _ranks(rng, (len(rank), int(groups.max()) + 1))[:, groups]
         masked += [order < size for size in PARTIAL]
-    return masked + _adaptive_masks(engine, full)
+    return masked + _adaptive_masks(engine, full) + [rank < asked] * labelled
 
 
 def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:

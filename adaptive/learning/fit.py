@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adaptive.arrays import Bools, Floats, Ints
-from adaptive.learning.calibration import EvidenceWeights, ScoredRespondents, choose_weights, engine_tables, no_answer_tables
+from adaptive.learning.calibration import (
+    AfterAllAnswers,
+    EvidenceWeights,
+    ScoredRespondents,
+    choose_weights,
+    engine_tables,
+    no_answer_tables,
+    score_all_answers,
+)
 from adaptive.learning.chow_liu import Dependences, fit_forest, linkable_questions
 from adaptive.learning.cross_validation import Fold, TrainingSet, assign_folds
 from adaptive.learning.latent_classes import ParallelMap, Personas, Split, fit_latent_classes
@@ -33,7 +41,9 @@ class Fit:
 
     `silence` is question -> (K,) P(no answer | persona), where it differs between personas; `no_answer_gain` is the nats it gains on
     held-out respondents. `topics` is (Q,), equal numbers for questions that repeat each other, -1 for none; `questions` is (J,),
-    the question of each item. Where personas have `styles`, K is the number of classes.
+    the question of each item. Where personas have `styles`, K is the number of classes. `weights` are those of the evidence.
+
+    Where labels are given, `all_answers` says how often held-out respondents are right after all questions.
     """
 
     prior: Floats
@@ -41,19 +51,29 @@ class Fit:
     membership: Floats
     pseudo_counts: float
     dependences: Dependences
-    evidence_weight: float
+    weights: EvidenceWeights
     silence: Mapping[int, Floats]
     no_answer_gain: Mapping[int, float]
     topics: Ints
-    repeat_weight: float
     questions: Ints
     styles: Styles | None = None
+    all_answers: AfterAllAnswers | None = None
+
+    @property
+    def evidence_weight(self) -> float:
+        """The exponent on all evidence."""
+        return self.weights.evidence
+
+    @property
+    def repeat_weight(self) -> float:
+        """The exponent on repeats within a topic."""
+        return self.weights.repeat
 
     @property
     def engine(self) -> ResponseTables:
         """The fitted tables as the engine uses them; a number is replaced by its band."""
         tables = engine_tables(self.questions, self.tables, self.prior, self.silence, self.dependences, self.topics, self.styles)
-        return replace(tables, evidence_weight=self.evidence_weight, repeat_weight=self.repeat_weight)
+        return self.weights.applied_to(tables)
 
 
 def fit_with_classes(
@@ -114,7 +134,7 @@ def _membership_from_labels(labels: Ints | Floats, personas: int) -> Floats:
 
 def _fit_with_styles(training: TrainingSet, rng: np.random.Generator, watch: OnStep, parallel_map: ParallelMap, *, styles: bool) -> Fit:
     """Fit everything; with `styles`, keep response styles if they predict held-out personas clearly better."""
-    fit, weights = _fit_everything(training, rng, watch)
+    fit = _fit_everything(training, rng, watch)
     if not styles:
         return fit
     watch("styles")
@@ -122,10 +142,9 @@ def _fit_with_styles(training: TrainingSet, rng: np.random.Generator, watch: OnS
     found = Styles.of(np.repeat(np.arange(len(numbers)), numbers), sum(numbers))
     if found is None:
         return fit
-    styled, styled_weights = _fit_everything(
-        replace(training, split=_initial_split(training, fit.membership, found, rng)), rng, watch, weights.scored_on
-    )
-    return styled if styled_weights.clearly_better_than(weights) else fit
+    split = _initial_split(training, fit.membership, found, rng)
+    styled = _fit_everything(replace(training, split=split), rng, watch, fit.weights.scored_on)
+    return styled if styled.weights.clearly_better_than(fit.weights) else fit
 
 
 def _initial_split(training: TrainingSet, membership: Floats, styles: Styles, rng: np.random.Generator) -> Split:
@@ -140,7 +159,7 @@ def _initial_split(training: TrainingSet, membership: Floats, styles: Styles, rn
 
 def _fit_everything(
     training: TrainingSet, rng: np.random.Generator, watch: OnStep, scored_on: Sequence[ScoredRespondents] | None = None
-) -> tuple[Fit, EvidenceWeights]:
+) -> Fit:
     watch("shrinkage")
     best, folds = _choose_shrinkage(training)
     watch("silence")
@@ -152,21 +171,20 @@ def _fit_everything(
     watch("dependences")
     topics, _ = repeated_questions(training, folds)
     found, weights = _fit_dependences(training, fitted, folds, topics, rng, watch, scored_on)
-    fit = Fit(
+    return Fit(
         fitted.prior,
         tuple(split_items(fitted.table, training.levels)[: len(training.answers.levels)]),
         fitted.membership,
         best,
         found,
-        weights.evidence,
+        weights,
         no_answer_tables(training, fitted),
         no_answer_gain,
         topics,
-        weights.repeat,
         training.answers.questions,
         training.classes,
+        score_all_answers(training, folds, found, topics, weights, rng) if training.labelled else None,
     )
-    return fit, weights
 
 
 def _choose_shrinkage(training: TrainingSet) -> tuple[float, list[Fold]]:
@@ -185,11 +203,12 @@ def _fit_dependences(
     watch: OnStep,
     scored_on: Sequence[ScoredRespondents] | None,
 ) -> tuple[Dependences, EvidenceWeights]:
-    """Return the forest and the weights. Questions that repeat each other are down-weighted, or linked where that predicts clearly better.
+    """Return the forest and the weights.
 
-    With few respondents, P(answer | persona, other answer) cannot be estimated, and a linked repeat would count as new evidence. Where
-    labels are given, the forest is kept only if it predicts held-out labels better than no forest: answers that depend on each other need
-    not say more about the persona.
+    Questions that repeat each other are down-weighted, or linked where that predicts clearly better: with few respondents,
+    P(answer | persona, other answer) cannot be estimated, and a linked repeat would count as new evidence. Where labels are given, the
+    forest is kept only if it predicts held-out labels better than no forest: answers that depend on each other need not say more about
+    the persona.
     """
     seed = rng.integers(2**32)
 
@@ -198,17 +217,15 @@ def _fit_dependences(
         watch("evidence weight")
         return found, choose_weights(training, folds, found, topics, np.random.default_rng(seed), scored_on)
 
-    linked = tried(np.ones_like(topics, dtype=bool))
-    if training.labelled and linked[0].parents:
-        plain = tried(np.zeros_like(topics, dtype=bool))
-        forest_gain = float((linked[1].scores - plain[1].scores).mean())
-        linked = (
-            (replace(linked[0], label_gain=forest_gain), linked[1]) if forest_gain > 0 else (Dependences(label_gain=forest_gain), plain[1])
-        )
-    if (topics < 0).all():
-        return linked
-    weighed = tried(topics < 0)
-    return linked if linked[1].clearly_better_than(weighed[1]) else weighed
+    found, weights = tried(np.ones_like(topics, dtype=bool))
+    if (topics >= 0).any():
+        weighed = tried(topics < 0)
+        found, weights = (found, weights) if weights.clearly_better_than(weighed[1]) else weighed
+    if training.labelled and found.parents:
+        plain = tried(np.zeros_like(topics, dtype=bool))[1]
+        gain = float((weights.scores - plain.scores).mean())
+        return (replace(found, label_gain=gain), weights) if gain > 0 else (Dependences(label_gain=gain), plain)
+    return found, weights
 
 
 def evidence_of(codes: Ints, tables: ResponseTables) -> Evidence:

@@ -15,6 +15,9 @@ from question_bank.datasets.dataset import Dataset, slug
 from question_bank.definitions import DEFAULT_STOP, Bank, LogNormal, Normal, Persona, Question, Row, Shares, Style, Survey
 from question_bank.exports.table_files import AnswersInvalid
 
+FEW_REACH = 0.2
+"""Below this share of respondents who can reach the confidence at which the survey stops, `discern fit` warns."""
+
 PLACES = 4
 """Decimal places of a probability in the file: those of the floor under every probability."""
 
@@ -80,6 +83,7 @@ def fitted_bank(dataset: Dataset, fit: Fit, bank_id: str, language: str = "en") 
         surveys=(survey,),
         evidence_weight=fit.evidence_weight,
         repeat_weight=fit.repeat_weight,
+        answer_correlation=fit.weights.correlation,
     )
 
 
@@ -151,14 +155,17 @@ def fit_notes(dataset: Dataset, fit: Fit) -> Mapping[str, str]:
         trees = f"Questions with a parent: {len(found.parents)}; their tables shrunk by {found.strength:g} answers (cross-validated)."
     if choice := forest_choice(fit):
         trees += f" Dependences were {choice}."
+    chosen = "".join(f"\n{line[0].upper()}{line[1:]}." for line in (all_answers_summary(fit),) if line)
     dropped = f" {dataset.dropped} lines without answers or label were left out." if dataset.dropped else ""
     styles = " Styles were kept: they predict held-out personas clearly better." if fit.styles is not None else ""
     notes = {
         "": f"Fitted by `discern fit` from {people} respondents, {(codes == MISSING).mean():.1%} of answers missing.{dropped}\n"
-        f"Tables shrunk to the pooled table by {fit.pseudo_counts:g} answers (cross-validated). {trees}{styles}\n"
+        f"Tables shrunk to the pooled table by {fit.pseudo_counts:g} answers (cross-validated). {trees}{styles}{chosen}\n"
         "Wording is that of the file, ids are made from it: give names and texts that people read.",
         "evidence_weight": "cross-validated log score after a few random questions",
     }
+    if fit.weights.correlation:
+        notes["answer_correlation"] = "of answers given the persona, beyond topics and parents; cross-validated log score"
     if (fit.topics >= 0).any():
         notes["repeat_weight"] = "of a second answer within a topic; cross-validated log score"
     return notes | persona_notes(fit) | {f"questions.{q}": note for q, note in enumerate(question_notes(dataset, fit))}
@@ -171,6 +178,31 @@ def forest_choice(fit: Fit) -> str | None:
         return None
     kept = "kept: they predict" if fit.dependences.parents else "left out: without them the tables predict"
     return f"{kept} held-out labels better, by {abs(gain):.3f} nats"
+
+
+def all_answers_summary(fit: Fit) -> str | None:
+    """Return how often held-out respondents are right after all questions, or None without labels."""
+    found = fit.all_answers
+    if found is None:
+        return None
+    return (
+        f"after all questions the stated persona is right for {found.true.mean():.1%} of held-out respondents "
+        f"(+-{found.standard_error:.1%}), with a mean confidence of {found.stated.mean():.1%}"
+    )
+
+
+def unreached_confidence(fit: Fit) -> str | None:
+    """Return a warning where hardly anybody can reach the confidence at which the survey stops, None elsewhere or without labels."""
+    threshold = DEFAULT_STOP.confidence
+    if fit.all_answers is None or threshold is None:
+        return None
+    reached = float((fit.all_answers.stated >= threshold).mean())
+    if reached >= FEW_REACH:
+        return None
+    return (
+        f"{reached:.0%} of held-out respondents reach the confidence of {threshold:g} after all questions: "
+        "add questions that tell these labels apart, or lower stop.confidence of the survey"
+    )
 
 
 def persona_notes(fit: Fit) -> dict[str, str]:

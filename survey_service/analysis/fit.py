@@ -22,7 +22,16 @@ from adaptive.learning.update import STRENGTHS
 from question_bank.datasets.answer_table import read_answers
 from question_bank.datasets.column_map import ColumnMap
 from question_bank.datasets.dataset import Dataset
-from question_bank.datasets.fit import compare_persona_numbers, fit_dataset, fit_notes, fitted_bank, forest_choice, persona_ids
+from question_bank.datasets.fit import (
+    all_answers_summary,
+    compare_persona_numbers,
+    fit_dataset,
+    fit_notes,
+    fitted_bank,
+    forest_choice,
+    persona_ids,
+    unreached_confidence,
+)
 from question_bank.datasets.infer import read_dataset
 from question_bank.datasets.read_options import KINDS, ReadOptions
 from question_bank.datasets.update import refit_bank, rows_of
@@ -100,7 +109,9 @@ def fit_file(answers: Path, out: Path, options: Options) -> str:
         compared.append(_styles_summary(fit))
     if choice := forest_choice(fit):
         compared.append(f"dependences: {choice}")
-    return "\n".join([*dataset.notes, *compared, *(f"warning: {warning}" for warning in dataset.warnings), *summary])
+    compared += [line for line in (all_answers_summary(fit),) if line]
+    warnings = [*dataset.warnings, *([warning] if (warning := unreached_confidence(fit)) else [])]
+    return "\n".join([*dataset.notes, *compared, *(f"warning: {warning}" for warning in warnings), *summary])
 
 
 def _styles_summary(fit: Fit) -> str:
@@ -142,6 +153,8 @@ def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: Colum
         f"{out.name}: {count_of(respondents, 'respondent')}, {count_of(len(bank.personas), 'persona')}, "
         f"{count_of(len(bank.questions), 'question')}, {count_of(dependences, 'dependence')}, evidence weight {bank.evidence_weight:g}"
     )
+    if bank.answer_correlation:
+        summary += f", answer correlation {bank.answer_correlation:g}"
     return [*(f"warning: {warning}" for warning in report.warnings), summary]
 
 

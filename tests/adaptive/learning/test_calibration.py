@@ -1,11 +1,14 @@
-"""The calibration error, and the model that is kept where labels are given."""
+"""The calibration error, and what is kept where labels are given: dependences and the correlation of answers."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from adaptive.learning.calibration import calibration_error
-from adaptive.learning.fit import fit_with_labels
+from adaptive.learning.fit import evidence_of, fit_with_classes, fit_with_labels
 from adaptive.learning.responses import Answers
+from adaptive.posterior import believe, restrict_to
 
 
 def test_the_calibration_error_weights_each_bin_by_its_size():
@@ -29,3 +32,43 @@ def test_dependences_stay_where_they_predict_held_out_labels_better(seed, is_kep
     found = fit_with_labels(Answers.of(np.array(columns).T, [2] * 10), who, np.random.default_rng(1)).dependences
 
     assert (found.label_gain > 0, bool(found.parents)) == (is_kept, is_kept)
+
+
+def hidden_segments(rng, respondents, questions=12):
+    """Three hidden classes give twelve answers; the label is the class of six respondents in ten, and random of the others."""
+    hidden = rng.integers(0, 3, respondents)
+    label = np.where(rng.random(respondents) < 0.6, hidden, rng.integers(0, 3, respondents))
+    favourite = (hidden[:, None] + np.arange(questions)) % 3
+    return np.where(rng.random(favourite.shape) < 0.5, favourite, rng.integers(0, 3, favourite.shape)), label
+
+
+def stated_and_true(engine, codes, label, asked):
+    """Return the mean confidence and the accuracy after the first questions."""
+    belief = believe(engine, restrict_to(evidence_of(codes, engine), np.broadcast_to(np.arange(codes.shape[1]) < asked, codes.shape)))
+    return belief.max(axis=1).mean(), (belief.argmax(axis=1) == label).mean()
+
+
+def test_labels_that_no_question_explains_are_stated_as_sure_as_they_are_true():
+    """New respondents are stated within .04 of the truth after three, six and all answers; without the correlation far above it."""
+    codes, label = hidden_segments(np.random.default_rng(1), 1200)
+    fresh = hidden_segments(np.random.default_rng(2), 6000)
+
+    found = fit_with_labels(Answers.of(codes, [3] * 12), label, np.random.default_rng(3))
+
+    assert found.weights.correlation > 0
+    for asked in (3, 6, 12):
+        stated, true = stated_and_true(found.engine, *fresh, asked)
+        assert stated == pytest.approx(true, abs=0.04), asked
+    plain, true = stated_and_true(replace(found.engine, answer_correlation=0.0), *fresh, 12)
+    assert plain > true + 0.1
+    assert found.all_answers.true.mean() == pytest.approx(true, abs=3 * found.all_answers.standard_error)
+    assert found.all_answers.stated.mean() == pytest.approx(true, abs=0.05)
+
+
+def test_without_labels_there_is_no_correlation():
+    """The truth is then the belief after all answers at full weight: it cannot show that many answers count too much."""
+    codes, _ = hidden_segments(np.random.default_rng(1), 300)
+
+    found = fit_with_classes(Answers.of(codes, [3] * 12), 3, np.random.default_rng(3))
+
+    assert (found.weights.correlation, found.all_answers) == (0, None)

@@ -1,5 +1,7 @@
 """Questions inferred from columns, and a bank fitted to them that reads back equal."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from question_bank.compile import compile_bank
 from question_bank.datasets.answer_table import read_answers, respondents_of
 from question_bank.datasets.column_map import read_column_map
 from question_bank.datasets.dataset import slug
-from question_bank.datasets.fit import fit_dataset, fit_notes, fitted_bank
+from question_bank.datasets.fit import fit_dataset, fit_notes, fitted_bank, unreached_confidence
 from question_bank.datasets.infer import read_dataset
 from question_bank.exports.table_files import AnswersInvalid
 from question_bank.files.load import check_bank, read_bank
@@ -175,3 +177,20 @@ def test_the_notes_give_the_support_of_the_tables():
     assert f"# cross-validated log score after a few random questions\nevidence_weight: {fit.evidence_weight:g}" in written or (
         fit.evidence_weight == 1
     )
+
+
+def test_what_all_questions_reach_is_written():
+    """The bank has the correlation of the fit, its comments say how often all questions are right, and few who get sure are warned of."""
+    sheet = read_dataset(planted(), "a.csv", label="Who?")
+    fit = fit_dataset(sheet, None, 1)
+    kept = replace(fit, weights=replace(fit.weights, correlation=0.1))
+
+    bank = fitted_bank(sheet, kept, "planted")
+    written = write_bank(bank, fit_notes(sheet, kept))
+
+    assert "cross-validated log score\nanswer_correlation: 0.1\n" in written
+    assert f"is right for {fit.all_answers.true.mean():.1%} of held-out respondents" in written
+    unsure = replace(fit, all_answers=replace(fit.all_answers, stated=np.linspace(0.4, 0.86, 100)))
+    assert unreached_confidence(unsure).startswith("3% of held-out respondents reach the confidence of 0.85")
+    sure = replace(fit, all_answers=replace(fit.all_answers, stated=np.full(100, 0.9)))
+    assert unreached_confidence(sure) is None

@@ -76,7 +76,7 @@ def evaluate_half(dataset: Dataset, _personas: int | None, task: tuple[int, bool
         after[name] = found.belief.max(axis=1), found.belief.argmax(axis=1) == people.label
         log_score[name] = float(np.log(found.belief[np.arange(len(found.belief)), people.label]).mean())
         lengths[name] = float(found.length.mean())
-    own = f"{len(fit.dependences.parents)} edges"
+    own = "by question" if fit.weights.questions is not None else f"{len(fit.dependences.parents)} edges"
     return Half(after, log_score, lengths["stop"], f"{fit.evidence_weight:g}/{fit.weights.correlation:g}/{own}")
 
 

@@ -93,10 +93,10 @@ class ScoredRespondents:
 
 @dataclass(frozen=True, eq=False)
 class EvidenceWeights:
-    """Exponents on all evidence and on repeats within a topic, and the correlation of answers.
+    """Exponents on all evidence and on repeats within a topic, the correlation of answers, and the weight of each question.
 
     `scores` are the (N,) log scores that they reach on held-out respondents, summed over the sets of answers that are scored; `scored_on`
-    are the respondents of each fold: only scores on the same respondents can be compared.
+    are the respondents of each fold: only scores on the same respondents can be compared. `questions` is (Q,), None where all are one.
     """
 
     evidence: float
@@ -104,15 +104,22 @@ class EvidenceWeights:
     correlation: float
     scores: Floats
     scored_on: tuple[ScoredRespondents, ...]
+    questions: Floats | None = None
 
-    def clearly_better_than(self, other: "EvidenceWeights") -> bool:
-        """Return whether the score is higher by more than two standard errors of the difference."""
+    def clearly_better_than(self, other: "EvidenceWeights", errors: float = 2.0) -> bool:
+        """Return whether the score is higher by more than so many standard errors of the difference."""
         gain = self.scores - other.scores
-        return bool(gain.sum() > 2 * np.sqrt((gain**2).sum()))
+        return bool(gain.sum() > errors * np.sqrt((gain**2).sum()))
 
     def applied_to(self, engine: ResponseTables) -> ResponseTables:
         """Return the tables with these weights."""
-        return replace(engine, evidence_weight=self.evidence, repeat_weight=self.repeat, answer_correlation=self.correlation)
+        return replace(
+            engine,
+            evidence_weight=self.evidence,
+            repeat_weight=self.repeat,
+            answer_correlation=self.correlation,
+            question_weights=self.questions,
+        )
 
 
 @dataclass(frozen=True, eq=False)

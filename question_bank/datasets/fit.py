@@ -88,7 +88,7 @@ def fitted_bank(dataset: Dataset, fit: Fit, bank_id: str, language: str = "en") 
 
 
 def questions_with_tables(questions: Sequence[Question], dataset: Dataset, fit: Fit, keys: Sequence[str]) -> list[Question]:
-    """Return the questions with the tables of the fit: likelihoods, parents, no-answer tables, topics.
+    """Return the questions with the tables of the fit: likelihoods, parents, no-answer tables, topics, weights.
 
     `keys` are the keys of a table, one per persona or style.
     """
@@ -97,7 +97,8 @@ def questions_with_tables(questions: Sequence[Question], dataset: Dataset, fit: 
     for q, question in enumerate(questions):
         silence = fit.silence.get(q)
         no_answer = None if silence is None else {key: round(float(share), PLACES) for key, share in zip(keys, silence, strict=True)}
-        updated = replace(question, topic=topics.get(q, question.topic), no_answer=no_answer)
+        weight = 1.0 if fit.weights.questions is None else float(fit.weights.questions[q])
+        updated = replace(question, topic=topics.get(q, question.topic), no_answer=no_answer, evidence_weight=weight)
         if q in fit.dependences.parents:
             parent = questions[fit.dependences.parents[q]]
             table = fit.dependences.given[q]
@@ -155,7 +156,7 @@ def fit_notes(dataset: Dataset, fit: Fit) -> Mapping[str, str]:
         trees = f"Questions with a parent: {len(found.parents)}; their tables shrunk by {found.strength:g} answers (cross-validated)."
     if choice := forest_choice(fit):
         trees += f" Dependences were {choice}."
-    chosen = "".join(f"\n{line[0].upper()}{line[1:]}." for line in (all_answers_summary(fit),) if line)
+    chosen = "".join(f"\n{line[0].upper()}{line[1:]}." for line in (question_weights_choice(fit), all_answers_summary(fit)) if line)
     dropped = f" {dataset.dropped} lines without answers or label were left out." if dataset.dropped else ""
     styles = " Styles were kept: they predict held-out personas clearly better." if fit.styles is not None else ""
     notes = {
@@ -178,6 +179,17 @@ def forest_choice(fit: Fit) -> str | None:
         return None
     kept = "kept: they predict" if fit.dependences.parents else "left out: without them the tables predict"
     return f"{kept} held-out labels better, by {abs(gain):.3f} nats"
+
+
+def question_weights_choice(fit: Fit) -> str | None:
+    """Return whether each question got a weight of its own, and why, or None where no labels had a say in it."""
+    gain = fit.question_weights_gain
+    if gain is None:
+        return None
+    if fit.weights.questions is not None:
+        return f"weights by question were kept: without dependences they predict held-out labels better, by {gain:.3f} nats"
+    how = f"by {gain:.3f} nats only, within one standard error" if gain > 0 else f"worse, by {-gain:.3f} nats"
+    return f"weights by question were left out: they predict held-out labels {'better ' * (gain > 0)}{how}"
 
 
 def all_answers_summary(fit: Fit) -> str | None:

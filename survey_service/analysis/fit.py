@@ -30,6 +30,7 @@ from question_bank.datasets.fit import (
     fitted_bank,
     forest_choice,
     persona_ids,
+    question_weights_choice,
     unreached_confidence,
 )
 from question_bank.datasets.infer import read_dataset
@@ -109,7 +110,7 @@ def fit_file(answers: Path, out: Path, options: Options) -> str:
         compared.append(_styles_summary(fit))
     if choice := forest_choice(fit):
         compared.append(f"dependences: {choice}")
-    compared += [line for line in (all_answers_summary(fit),) if line]
+    compared += [line for line in (question_weights_choice(fit), all_answers_summary(fit)) if line]
     warnings = [*dataset.warnings, *([warning] if (warning := unreached_confidence(fit)) else [])]
     return "\n".join([*dataset.notes, *compared, *(f"warning: {warning}" for warning in warnings), *summary])
 

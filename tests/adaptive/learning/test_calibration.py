@@ -1,4 +1,4 @@
-"""The calibration error, and what is kept where labels are given: dependences and the correlation of answers."""
+"""The calibration error, and what is kept where labels are given: dependences, the correlation of answers, a weight for each question."""
 
 from dataclasses import replace
 
@@ -65,10 +65,48 @@ def test_labels_that_no_question_explains_are_stated_as_sure_as_they_are_true():
     assert found.all_answers.stated.mean() == pytest.approx(true, abs=0.05)
 
 
-def test_without_labels_there_is_no_correlation():
+def test_without_labels_there_is_no_correlation_and_no_weight_by_question():
     """The truth is then the belief after all answers at full weight: it cannot show that many answers count too much."""
     codes, _ = hidden_segments(np.random.default_rng(1), 300)
 
     found = fit_with_classes(Answers.of(codes, [3] * 12), 3, np.random.default_rng(3))
 
-    assert (found.weights.correlation, found.all_answers) == (0, None)
+    assert (found.weights.correlation, found.weights.questions, found.question_weights_gain, found.all_answers) == (0, None, None, None)
+
+
+def opinion_and_others(rng, respondents):
+    """Two personas. One hidden opinion gives seven answers, and four others depend on the persona alone: each tells as much of it."""
+    who = rng.integers(0, 2, respondents)
+    opinion = rng.random(respondents) < np.where(who == 1, 0.75, 0.25)
+    same = [np.where(rng.random(respondents) < 0.9, opinion, ~opinion) for _ in range(7)]
+    own = [rng.random(respondents) < np.where(who == 1, 0.7, 0.3) for _ in range(4)]
+    return np.column_stack([*same, *own]).astype(int), who
+
+
+def test_weights_by_question_are_kept_where_they_predict_held_out_labels_better():
+    """The answers that one opinion gives count less than the others, and the belief about new respondents has the better log score.
+
+    Like numbers and ticks, the questions cannot be linked: a forest would find the opinion.
+    """
+    codes, who = opinion_and_others(np.random.default_rng(1), 800)
+    fresh, fresh_who = opinion_and_others(np.random.default_rng(2), 5000)
+
+    answers = Answers.of(codes, [2] * 11, linkable=np.zeros(11, dtype=bool))
+    found = fit_with_labels(answers, who, np.random.default_rng(3))
+
+    assert found.question_weights_gain > 0.1
+    assert found.weights.questions[:7].max() < found.weights.questions[7:].min()
+    scores = [
+        np.log(believe(engine, evidence_of(fresh, engine))[np.arange(5000), fresh_who]).mean()
+        for engine in (found.engine, replace(found.engine, question_weights=None))
+    ]
+    assert scores[0] > scores[1] + 0.01
+
+
+def test_weights_by_question_are_left_out_where_questions_are_alike():
+    """Ten questions that depend on the persona in the same way, and on nothing else."""
+    rng = np.random.default_rng(4)
+    who = rng.integers(0, 2, 300)
+    codes = (rng.random((300, 10)) < np.where(who == 1, 0.65, 0.35)[:, None]).astype(int)
+
+    assert fit_with_labels(Answers.of(codes, [2] * 10), who, np.random.default_rng(1)).weights.questions is None

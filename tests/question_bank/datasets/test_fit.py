@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from adaptive.learning.chow_liu import Dependences
 from question_bank.compile import compile_bank
 from question_bank.datasets.answer_table import read_answers, respondents_of
 from question_bank.datasets.column_map import read_column_map
 from question_bank.datasets.dataset import slug
-from question_bank.datasets.fit import fit_dataset, fit_notes, fitted_bank, unreached_confidence
+from question_bank.datasets.fit import fit_dataset, fit_notes, fitted_bank, question_weights_choice, unreached_confidence
 from question_bank.datasets.infer import read_dataset
 from question_bank.exports.table_files import AnswersInvalid
 from question_bank.files.load import check_bank, read_bank
@@ -179,17 +180,22 @@ def test_the_notes_give_the_support_of_the_tables():
     )
 
 
-def test_what_all_questions_reach_is_written():
-    """The bank has the correlation of the fit, its comments say how often all questions are right, and few who get sure are warned of."""
+def test_what_the_weights_gained_and_what_all_questions_reach_is_written():
+    """The bank has the correlation and the weights of the fit, its comments say what was chosen, and few who get sure are warned of."""
     sheet = read_dataset(planted(), "a.csv", label="Who?")
     fit = fit_dataset(sheet, None, 1)
-    kept = replace(fit, weights=replace(fit.weights, correlation=0.1))
+    own = np.linspace(0.5, 1.5, 9).round(2)
+    kept = replace(fit, weights=replace(fit.weights, correlation=0.1, questions=own), dependences=Dependences(), question_weights_gain=0.02)
 
     bank = fitted_bank(sheet, kept, "planted")
     written = write_bank(bank, fit_notes(sheet, kept))
 
+    assert [question.evidence_weight for question in bank.questions] == own.tolist()
+    assert compile_bank(bank).tables.question_weights.tolist() == own.tolist()
     assert "cross-validated log score\nanswer_correlation: 0.1\n" in written
+    assert "# Weights by question were kept: without dependences they predict held-out labels better, by 0.020 nats.\n" in written
     assert f"is right for {fit.all_answers.true.mean():.1%} of held-out respondents" in written
+    assert "worse, by 0.030 nats" in question_weights_choice(replace(fit, question_weights_gain=-0.03))
     unsure = replace(fit, all_answers=replace(fit.all_answers, stated=np.linspace(0.4, 0.86, 100)))
     assert unreached_confidence(unsure).startswith("3% of held-out respondents reach the confidence of 0.85")
     sure = replace(fit, all_answers=replace(fit.all_answers, stated=np.full(100, 0.9)))

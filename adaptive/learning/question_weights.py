@@ -1,0 +1,126 @@
+"""A weight for each question, where labels are given: a conditional logit over the evidence of held-out respondents.
+
+With one exponent per question, ``log P(persona | answers) = log prior + sum_q weight[q] * log P(answer[q] | persona)`` up to normalisation
+is a conditional logit (McFadden, 1974), concave in the weights. A ridge draws them towards the one weight that all would have.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.sparse import csr_array, vstack
+from scipy.special import log_softmax
+
+from adaptive.arrays import Floats, Ints
+from adaptive.learning.calibration import EvidenceWeights, HeldOutFold, asked_masks, held_out_folds
+from adaptive.learning.chow_liu import Dependences
+from adaptive.learning.cross_validation import Fold, TrainingSet
+from adaptive.posterior import believe, correlation_weight, count_evidence, repeat_weights, restrict_to
+from adaptive.tables import ResponseTables
+
+RIDGES = (3.0, 10.0, 30.0, 100.0)
+"""Strengths of the ridge that are tried: a weight is normal around the common one with variance ``1 / (2 ridge)``."""
+LEAST, MOST = 0.05, 1.5
+"""Range of a question's weight, as a multiple of the common one."""
+PLACES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionalLogit:
+    """The evidence of held-out respondents after several sets of answers, one row per respondent and set.
+
+    `evidence` is (R * K, Q), the log-likelihood of each answer under each persona; `prior` is (R, K), its logarithm; `truth` is (R, K).
+    `sets` is the number of sets, by which the log-likelihood is divided: they are of the same people.
+    """
+
+    evidence: csr_array
+    prior: Floats
+    truth: Floats
+    sets: int
+
+    @classmethod
+    def of(cls, folds: Sequence["ScoredFold"]) -> "ConditionalLogit":
+        """Return the evidence of several folds together."""
+        parts = [fold.logit for fold in folds]
+        prior, truth = (np.concatenate([getattr(part, name) for part in parts]) for name in ("prior", "truth"))
+        return cls(csr_array(vstack([part.evidence for part in parts])), prior, truth, parts[0].sets)
+
+    def fit(self, common: float, ridge: float) -> Floats:
+        """Return the (Q,) weights of the greatest penalised likelihood, drawn towards `common`, as multiples of it."""
+
+        def loss(weights: Floats) -> tuple[float, Floats]:
+            logs = log_softmax(self.prior + (self.evidence @ weights).reshape(self.prior.shape), axis=1)
+            away = weights - common
+            residuals = (np.exp(logs) - self.truth).ravel()
+            gradient = self.evidence.T @ residuals / self.sets + 2 * ridge * away
+            return float(ridge * (away**2).sum() - (self.truth * logs).sum() / self.sets), gradient
+
+        start = np.full(self.evidence.shape[1], common)
+        bounds = [(LEAST * common, MOST * common)] * len(start)
+        found: Floats = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x / common
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredFold:
+    """A fold as the rows of a logit, and the (B,) log scores on it of any (Q,) multiples of the common weight."""
+
+    logit: ConditionalLogit
+    score: Callable[[Floats], Floats]
+
+    @classmethod
+    def of(cls, fold: HeldOutFold, weights: EvidenceWeights, rng: np.random.Generator) -> "ScoredFold":
+        """Return the fold under the `weights` that all questions share."""
+        engine = weights.applied_to(fold.engine)
+        state = rng.bit_generator.state
+
+        def masks(tables: ResponseTables) -> list[np.ndarray]:
+            rng.bit_generator.state = state  # every candidate meets the same random questions
+            return asked_masks(tables, fold.answers, rng, labelled=True)
+
+        def score(own: Floats) -> Floats:
+            tables = replace(engine, question_weights=own)
+            beliefs = [believe(tables, restrict_to(fold.answers, asked)) for asked in masks(tables)]
+            logs = [np.log(np.maximum(belief, np.finfo(float).tiny)) for belief in beliefs]
+            total: Floats = np.sum([(fold.scored.truth * log).sum(axis=1) for log in logs], axis=0)
+            return total
+
+        parts = [_rows(engine, fold, asked) for asked in masks(fold.engine)]
+        prior = np.tile(engine.log_prior, (len(parts) * len(fold.scored.truth), 1))
+        logit = ConditionalLogit(csr_array(vstack(parts)), prior, np.tile(fold.scored.truth, (len(parts), 1)), len(parts))
+        return cls(logit, score)
+
+
+def _rows(engine: ResponseTables, fold: HeldOutFold, asked: np.ndarray) -> csr_array:
+    """Return the (B * K, Q) evidence of the `asked` questions, weighted as repeats and correlated answers are."""
+    answered, silent = fold.answers.answered & asked, fold.answers.silent & asked
+    shared = correlation_weight(count_evidence(answered, silent, engine), engine.answer_correlation)
+    weights = repeat_weights(answered, silent, engine) * shared[:, None]
+    evidence = weights[:, :, None] * fold.answers.rows  # (B, Q, K)
+    return csr_array(evidence.transpose(0, 2, 1).reshape(-1, evidence.shape[1]))
+
+
+def choose_question_weights(
+    training: TrainingSet, folds: Sequence[Fold], topics: Ints, common: EvidenceWeights, rng: np.random.Generator
+) -> EvidenceWeights:
+    """Return weights by question in place of the `common` one, which was chosen without dependences, with their held-out scores.
+
+    Each fold is scored under weights that were fitted to the other folds; the strength of the ridge is the one of the best score. `rng`
+    is in the state in which `common` was chosen, so that the same respondents meet the same questions.
+    """
+    scored_on, parts = [], []
+    for fold in held_out_folds(training, folds, Dependences(), topics, rng):
+        scored_on.append(fold.scored)
+        parts.append(ScoredFold.of(fold, common, rng))
+    best_scores, best_ridge = np.array([-np.inf]), RIDGES[0]
+    for ridge in RIDGES:
+        scores = []
+        for n, part in enumerate(parts):
+            others = ConditionalLogit.of([*parts[:n], *parts[n + 1 :]])
+            scores.append(part.score(others.fit(common.evidence, ridge)))
+        together = np.concatenate(scores)
+        if together.sum() > best_scores.sum():
+            best_scores, best_ridge = together, ridge
+    weights = ConditionalLogit.of(parts).fit(common.evidence, best_ridge)
+    return replace(common, scores=best_scores, scored_on=tuple(scored_on), questions=weights.round(PLACES))

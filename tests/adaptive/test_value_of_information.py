@@ -140,6 +140,27 @@ def test_a_final_decision_is_not_changed_by_any_further_answers(seed):
     assert not (settled and changed)
 
 
+@pytest.mark.parametrize(
+    ("prior", "last", "weights", "final"),
+    [
+        ([0.2, 0.8], 1.05, {}, True),  # odds .25 * 3 * 3 = 2.25
+        ([0.2, 0.8], 1.05, {"answer_correlation": 0.5}, False),  # now .25 * 9 ** (1 / 1.5) = 1.08, after the last .25 * 9 ** (1 / 2) = .75
+        ([0.2, 0.8], 2.0, {}, True),
+        ([0.2, 0.8], 2.0, {"question_weights": [1, 1, 1.4]}, False),  # 2 ** 1.4 = 2.64
+    ],
+)
+def test_weights_count_in_whether_a_decision_is_final(prior, last, weights, final):
+    """Two answers make the first persona likelier; a last question may say the contrary, or lower the weight of both answers."""
+    share = 1 / (1 + last)
+    tables = ResponseTables.of([[[0.75, 0.25], [0.25, 0.75]]] * 2 + [[[share, 1 - share], [1 - share, share]]], prior, **weights)
+    evidence = Evidence.none(tables)
+    evidence.answered[0, :2] = True
+    evidence.rows[0, :2] = np.log([0.75, 0.25])
+    still_open = np.array([[False, False, True]])
+
+    assert decision_is_final(tables, infer(tables, evidence), np.eye(2), still_open, np.array([1])).tolist() == [final]
+
+
 def test_a_survey_stops_when_no_answer_can_change_the_decision():
     """One weak question cannot outweigh a strong answer; before that answer it could."""
     strong, weak = [[0.9, 0.1], [0.1, 0.9]], [[0.6, 0.4], [0.4, 0.6]]

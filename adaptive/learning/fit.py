@@ -214,8 +214,8 @@ def _fit_dependences(
 
     Questions that repeat each other are down-weighted, or linked where that predicts clearly better: with few respondents,
     P(answer | persona, other answer) cannot be estimated, and a linked repeat would count as new evidence. Where labels are given, the
-    forest is kept only if it predicts held-out labels better than no forest: answers that depend on each other need not say more about
-    the persona. Weights by question are kept in place of either if they predict the labels better by more than one standard error.
+    forest is kept only if it predicts held-out labels better than no forest, and weights by question in place of either if they do so by
+    more than one standard error: answers that depend on each other need not say more about the persona.
     """
     seed = rng.integers(2**32)
 
@@ -238,10 +238,9 @@ def _fit_dependences(
         return found, weights, None  # within styles the log score is not concave in the weights
     watch("question weights")
     own = choose_question_weights(training, folds, topics, plain, np.random.default_rng(seed))
+    is_kept = own.clearly_better_than(weights, errors=QUESTION_WEIGHTS_ERRORS)
     gain = float((own.scores - weights.scores).mean())
-    if own.clearly_better_than(weights, errors=QUESTION_WEIGHTS_ERRORS):
-        return Dependences(label_gain=found.label_gain), own, gain
-    return found, weights, gain
+    return (Dependences(label_gain=found.label_gain), own, gain) if is_kept else (found, weights, gain)
 
 
 def evidence_of(codes: Ints, tables: ResponseTables) -> Evidence:

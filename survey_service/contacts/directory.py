@@ -5,17 +5,18 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlmodel import Session, delete, insert, select
+from sqlalchemy import bindparam
+from sqlmodel import Session, delete, select
 
 from survey_service.contacts.schemas import ContactReference
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.outbox import messages
-from survey_service.store.bulk import is_one_of
+from survey_service.store.bulk import dialect_of, is_listed, is_one_of, to_list
 from survey_service.store.contact_locks import lock_contacts, lock_owner, lock_present
-from survey_service.store.session import lock_by_name
+from survey_service.store.session import Prepared, inserted, lock_by_name
 from survey_service.store.tables.columns import new_id
-from survey_service.store.tables.core import OWN_SYSTEM, Contact, ExternalId, SurveySession
+from survey_service.store.tables.core import OWN_SYSTEM, Contact, ExternalId, SurveySession, metadata
 from survey_service.store.tables.inbound import ErasedId
 
 ExternalKey = tuple[str, str]
@@ -28,6 +29,20 @@ class ContactErased(DiscernError):
     status, code = 410, "contact_erased"
 
 
+_ERASED = Prepared(lambda dialect: select(ErasedId.digest).where(is_listed(dialect, ErasedId.digest, "digests")))
+_OWNERS = Prepared(
+    lambda dialect: select(ExternalId.value, ExternalId.contact_id).where(
+        ExternalId.system == bindparam("system"), is_listed(dialect, ExternalId.value, "external_ids")
+    )
+)
+_NEW_CONTACT, _NEW_EXTERNAL_ID = inserted(metadata.tables["contact"]), inserted(metadata.tables["external_id"])
+BLANK: Mapping[str, Any] = {
+    **dict.fromkeys(("email", "email_sha256", "merged_into", "erased_at")),
+    **{"sequence": 0, "attributes": {}, "consent": {}, "labels": {}, "priors": {}, "merged_from": []},
+}
+"""The columns of a new contact, without its id and its times."""
+
+
 def record_erased_ids(session: Session, keyring: Keyring, keys: Iterable[ExternalKey], now: datetime) -> None:
     """Store digests of the ids of an erased contact, so that the ids are refused from now on."""
     for key in keys:
@@ -37,8 +52,8 @@ def record_erased_ids(session: Session, keyring: Keyring, keys: Iterable[Externa
 def find_erased_ids(session: Session, keyring: Keyring, keys: Iterable[ExternalKey]) -> set[ExternalKey]:
     """Return those of `keys` that belong to erased contacts."""
     key_of_digest = {digest: key for key in keys for digest in keyring.digests(_digest_input(key))}
-    stored = session.exec(select(ErasedId.digest).where(is_one_of(session, ErasedId.digest, key_of_digest)))
-    return {key_of_digest[digest] for digest in stored}
+    stored = _ERASED.rows(session, {"digests": to_list(dialect_of(session), list(key_of_digest))})
+    return {key_of_digest[digest] for (digest,) in stored}
 
 
 def delete_erased_ids(session: Session, keyring: Keyring, keys: Iterable[ExternalKey]) -> None:
@@ -166,13 +181,11 @@ def find_or_create_all(
     lock_by_name(session, *[lock_name(system, external_id) for external_id in missing])
     contacts |= _lock_all(session, system, missing)  # another transaction may have created them before we got the lock
     erased = find_erased_ids(session, keyring, [(system, external_id) for external_id in missing])
-    created = [(value, new_id("ct")) for value in missing if value not in contacts and (system, value) not in erased]
-    if created:
-        blank = {"sequence": 0, "attributes": {}, "consent": {}, "created_at": now, "updated_at": now}
-        session.execute(insert(Contact), [{"id": contact_id, **blank} for _, contact_id in created])
-        rows = [{"system": system, "value": external_id, "type": "id", "contact_id": contact_id} for external_id, contact_id in created]
-        session.execute(insert(ExternalId), rows)
-    return contacts | _lock_all(session, system, [external_id for external_id, _ in created])
+    created = {value: new_id("ct") for value in missing if value not in contacts and (system, value) not in erased}
+    _NEW_CONTACT.run(session, *({**BLANK, "id": contact_id, "created_at": now, "updated_at": now} for contact_id in created.values()))
+    _insert_external_ids(session, system, created)
+    stored = lock_contacts(session, created.values())
+    return contacts | {value: stored[contact_id] for value, contact_id in created.items()}
 
 
 def add_external_ids(session: Session, keyring: Keyring, system: str, owners: Mapping[str, str], kind: str = "id") -> dict[str, str]:
@@ -186,24 +199,27 @@ def add_external_ids(session: Session, keyring: Keyring, system: str, owners: Ma
     found = owners_of(session, system, sorted(owners))
     erased = find_erased_ids(session, keyring, [(system, value) for value in owners if value not in found])
     free = {value: owner for value, owner in owners.items() if value not in found and (system, value) not in erased}
-    if free:
-        rows = [{"system": system, "value": value, "type": kind, "contact_id": owner} for value, owner in free.items()]
-        session.execute(insert(ExternalId), rows)
+    _insert_external_ids(session, system, free, kind)
     return found | free
+
+
+def _insert_external_ids(session: Session, system: str, owners: Mapping[str, str], kind: str = "id") -> None:
+    rows = ({"system": system, "value": value, "type": kind, "contact_id": contact_id} for value, contact_id in owners.items())
+    _NEW_EXTERNAL_ID.run(session, *rows)
 
 
 def owners_of(session: Session, system: str, external_ids: Sequence[str]) -> dict[str, str]:
     """Return our id of the contact that has each external id, without those that nobody has."""
-    mine = ExternalId.system == system, is_one_of(session, ExternalId.value, external_ids)
-    owners = select(ExternalId.value, ExternalId.contact_id).where(*mine)
-    return dict(session.exec(owners).all()) if external_ids else {}
+    if not external_ids:
+        return {}
+    return dict(_OWNERS.rows(session, {"system": system, "external_ids": to_list(dialect_of(session), external_ids)}))
 
 
 def _lock_all(session: Session, system: str, external_ids: Sequence[str]) -> dict[str, Contact]:
     while True:
         before = owners_of(session, system, external_ids)
         contacts = lock_contacts(session, before.values())
-        if owners_of(session, system, external_ids) == before:
+        if dialect_of(session) == "sqlite" or owners_of(session, system, external_ids) == before:
             return {value: contacts[contact_id] for value, contact_id in before.items()}
 
 

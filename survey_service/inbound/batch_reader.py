@@ -7,6 +7,8 @@ import re
 import zlib
 from typing import Any, NamedTuple
 
+import orjson
+
 from survey_service.errors import MalformedBody, TooLarge
 from survey_service.web.strict_json import DEEPEST, NUL, number, read_json, walk
 
@@ -94,7 +96,7 @@ def fault_of(value: Any) -> str | None:
 
 def size_fault_of(value: Any) -> str | None:
     """The same as `fault_of`, for a message that can be stored and may be too large."""
-    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    size = len(orjson.dumps(value))
     return f"has more than {LARGEST_MESSAGE // 1024} kB" if size > LARGEST_MESSAGE else None
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlalchemy import true
+from sqlmodel import Session, select
 
 from question_bank.compile import CompiledBank
 from survey_service.belief.evidence import signal_events
@@ -21,11 +22,13 @@ from survey_service.inbound.segment import Identity, SegmentMessage, UnusableMes
 from survey_service.outbox import messages, publish
 from survey_service.outbox.subscribers import all_endpoints
 from survey_service.store.banks import Banks
-from survey_service.store.bulk import dialect_of, insert_into
+from survey_service.store.bulk import insert_into, parameter_table, text_of, to_parameter
 from survey_service.store.contact_locks import lock_contacts
+from survey_service.store.session import Prepared
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import OWN_SYSTEM, Contact, ExternalId
 from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.metadata import metadata
 
 ANONYMOUS = "anonymous"
 """The system of ids that browsers generate."""
@@ -167,9 +170,22 @@ def _store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[i
     """Store the events that are new, and return the contact of each by its id. Those of one batch have different message ids."""
     if not rows:
         return {}
-    new = insert_into(dialect_of(session), ContactEvent).on_conflict_do_nothing(index_elements=["source", "message_id"])
-    stored = session.execute(new.returning(col(ContactEvent.id), col(ContactEvent.contact_id)), rows)
-    return {row.id: row.contact_id for row in stored}
+    times = ({name: text_of(row[name]) for name in ("at", "received_at")} for row in rows)
+    given = to_parameter([{**row, **moments} for row, moments in zip(rows, times, strict=True)])
+    return dict(_INSERT_EVENTS.rows(session, {"given": given}))
+
+
+def _insert_events(dialect: str) -> Any:
+    kinds = {column.name: column.type for column in _EVENT.c if column.name != "id"}
+    given = parameter_table(dialect, **kinds)
+    # SQLite would read ON CONFLICT as part of a join where the SELECT has no condition.
+    rows = insert_into(dialect, ContactEvent).from_select(list(kinds), select(*given.c).where(true()), include_defaults=False)
+    new = rows.on_conflict_do_nothing(index_elements=["source", "message_id"])
+    return new.returning(_EVENT.c.id, _EVENT.c.contact_id)
+
+
+_EVENT = metadata.tables["contact_event"]
+_INSERT_EVENTS = Prepared(_insert_events)
 
 
 def _update_beliefs(

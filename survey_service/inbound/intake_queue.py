@@ -1,7 +1,7 @@
 """The messages that the intake has accepted: appended by the request in one statement, evaluated by the worker in slices.
 
 The key of an intake is public, so that the work of a request must not grow with what is sent. A slice is one transaction; its size follows
-the time that the last one took, and on SQLite, which has one writer, respondents write between two slices.
+the processor time that the last one took. Respondents come first: while any of them answers, the worker pauses after each slice.
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -28,13 +28,14 @@ from survey_service.store.banks import Banks, transact
 from survey_service.store.bulk import dialect_of, insert_into, is_one_of
 from survey_service.store.faults import FAULT, contained, wait_after
 from survey_service.store.session import Store
+from survey_service.store.tables.core import SurveySession
 from survey_service.store.tables.inbound import IntakeBatch, IntakeLeftOut
 
 log = logging.getLogger("discern.intake")
 
 MOST_REASONS = 5
 MESSAGES_A_ROW = 25
-SECONDS_A_ROUND = 0.25
+SECONDS_A_ROUND = 0.5
 """How long `evaluate_some` goes on before other work of the worker has its turn."""
 
 FAULTY = LeftOut(FAULT, "evaluating it failed by a fault of the service; the traceback is in the log")
@@ -47,19 +48,27 @@ class Pace:
     On PostgreSQL a respondent waits for a slice only if it is about the same contact.
     """
 
-    number: int = 25
+    number: int = 50
 
     def adapt(self, dialect: str, evaluated: int, seconds: float) -> None:
-        """Set the size of the next slice after one that had `evaluated` messages. It grows at most twofold."""
+        """Set the size of the next slice after one that had `evaluated` messages and took so much processor time. It grows at most twofold.
+
+        The time on the clock would not do: on a busy machine it grows for every size, and a small slice costs several times as much for
+        each message, so that the machine would become busier still.
+        """
         fitting = int(evaluated * (SECONDS_A_SLICE[dialect] / max(seconds, 1e-6)))
         self.number = max(LEAST_A_SLICE, min(fitting, 2 * self.number, MOST_A_SLICE))
 
 
-LEAST_A_SLICE, MOST_A_SLICE = 10, 500
+LEAST_A_SLICE, MOST_A_SLICE = 25, 500
 THREADS = 2
-SECONDS_A_SLICE = {"sqlite": 0.025, "postgresql": 0.2}
-PAUSE = {"sqlite": 1.0, "postgresql": 0.0}
-"""How long nothing is written after a slice, in durations of the slice."""
+SECONDS_A_SLICE = {"sqlite": 0.02, "postgresql": 0.2}
+PAUSE = {"sqlite": 0.5, "postgresql": 0.0}
+"""How long nothing is written after a slice, in durations of the slice: SQLite has one writer."""
+PAUSE_FOR_RESPONDENTS = {"sqlite": 2.0, "postgresql": 0.5}
+"""The same while somebody answers: the rest of the time the processors, and SQLite's lock, are for respondents."""
+ANSWERING = timedelta(seconds=2)
+"""How long after an answer respondents are taken to go on answering."""
 
 FIELDS = {item.name for item in fields(SegmentMessage)}
 """What this version knows of a message: a newer version, which accepts messages at the same time, may write more."""
@@ -94,7 +103,7 @@ def evaluate_some(
     due_by: datetime | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Evaluate slices of what is due for a quarter of a second, and return whether there was any. Raises OperationalError.
+    """Evaluate slices of what is due for half a second, and return whether there was any. Raises OperationalError.
 
     On PostgreSQL two threads do it: one computes while the database works for the other.
     """
@@ -116,14 +125,20 @@ def _evaluate_slices(
         with store.reading() as session:
             if session.execute(due_batches(due_by or clock()).limit(1)).first() is None:
                 return found
-        found, began = True, time.perf_counter()
+            pause = (PAUSE_FOR_RESPONDENTS if is_anyone_answering(session, clock()) else PAUSE)[dialect]
+        found, began, used = True, time.perf_counter(), time.thread_time()
         evaluated = _evaluate_slice(store, keys, banks, clock(), due_by or clock(), pace.number)
-        took = time.perf_counter() - began
         if not evaluated:
             return found  # other workers have all of it
-        pace.adapt(dialect, evaluated, took)
-        sleep(took * PAUSE[dialect])
+        pace.adapt(dialect, evaluated, time.thread_time() - used)
+        sleep((time.perf_counter() - began) * pause)
     return found
+
+
+def is_anyone_answering(session: Session, now: datetime) -> bool:
+    """Whether some respondent has begun or answered within the last seconds and is not done yet."""
+    answering = select(col(SurveySession.id)).where(col(SurveySession.status) == "open", col(SurveySession.last_at) > now - ANSWERING)
+    return session.execute(answering.limit(1)).first() is not None
 
 
 def _evaluate_slice(store: Store, keys: Keyring, banks: Banks, now: datetime, by: datetime, most: int) -> int:
@@ -222,7 +237,7 @@ def _row(source: str, messages: Sequence[SegmentMessage], received_at: datetime,
 
 def _content(messages: Sequence[SegmentMessage]) -> str:
     plain = [
-        {name: value for name, value in asdict(message).items() if value or value == 0.0} | {"at": message.at.isoformat()}
+        {name: value for name, value in vars(message).items() if value or value == 0.0} | {"at": message.at.isoformat()}
         for message in messages
     ]
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -86,6 +86,16 @@ def listed(dialect: str, name: str) -> Any:
     return select(func.json_each(bindparam(name, type_=Text())).table_valued("value").c.value)
 
 
+def is_listed(dialect: str, column: Any, name: str) -> ColumnElement[bool]:
+    """Return the condition for rows whose text is one of the parameter `name`, which `to_list` makes, in a statement that is built once.
+
+    Unlike `listed` it lets PostgreSQL look each value up in an index, whatever the size of the table.
+    """
+    if dialect == "postgresql":
+        return col(column) == func.any(bindparam(name, type_=ARRAY(Text)))
+    return col(column).in_(listed(dialect, name))
+
+
 def to_list(dialect: str, values: Sequence[str]) -> list[str] | str:
     """Return the value of the parameter of `listed`."""
     return list(values) if dialect == "postgresql" else orjson.dumps(values).decode()

@@ -34,7 +34,8 @@ def lock_present(session: Session, contact_ids: Iterable[str]) -> dict[str, Cont
     """
     targets = {contact_id: contact_id for contact_id in contact_ids}
     while True:
-        targets = {given: _merge_target(session, target) for given, target in targets.items()}
+        kept = _merge_targets(session, targets.values())
+        targets = {given: kept[target] for given, target in targets.items()}
         locked = lock_contacts(session, targets.values())
         present = {given: locked[target] for given, target in targets.items() if target in locked}
         if all(contact.merged_into is None for contact in present.values()):
@@ -52,9 +53,12 @@ def lock_owner(session: Session, system: str, value: str) -> Contact | None:
             return contact
 
 
-def _merge_target(session: Session, contact_id: str) -> str:
-    """Return the id of the contact that this one was merged into, directly or over others; its own id where it was not."""
-    merged_into = select(Contact.merged_into).where(Contact.id == contact_id)
-    while (target := session.exec(merged_into).first()) is not None:
-        contact_id, merged_into = target, select(Contact.merged_into).where(Contact.id == target)
-    return contact_id
+def _merge_targets(session: Session, contact_ids: Iterable[str]) -> dict[str, str]:
+    """Return for each id that of the contact that it was merged into, directly or over others; its own where it was not."""
+    targets = {contact_id: contact_id for contact_id in contact_ids}
+    while True:
+        merged = col(Contact.merged_into).is_not(None), is_one_of(session, Contact.id, set(targets.values()))
+        moved = dict(session.exec(select(Contact.id, Contact.merged_into).where(*merged)).all())
+        if not moved:
+            return targets
+        targets = {given: moved.get(target) or target for given, target in targets.items()}

@@ -23,7 +23,6 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
-    cast,
     create_engine,
     event,
     func,
@@ -185,8 +184,7 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
 def lock_by_name(session: Session, *what: str) -> None:
     """Keep other transactions with one of these names out until this one ends. On SQLite a writer is alone anyway."""
     if session.get_bind().dialect.name == "postgresql":
-        names = func.unnest(cast(list(what), ARRAY(Text))).table_valued("name")
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(names.c.name))))
+        _LOCK_BY_NAME.run(session, {"names": list(what)})
 
 
 def _begin_sqlite(durable: bool, connection: Connection) -> None:
@@ -339,6 +337,11 @@ def _execute(connection: Connection, text: str, values: Any, *, many: bool = Fal
         base = dialect.loaded_dbapi.Error
         raise DBAPIError.instance(text, None, problem, base, connection_invalidated=is_lost, dialect=dialect) from problem
     return cursor
+
+
+_LOCK_BY_NAME = Prepared(
+    select(func.pg_advisory_xact_lock(func.hashtext(func.unnest(bindparam("names", type_=ARRAY(Text))).table_valued("name").c.name)))
+)
 
 
 def inserted(table: Table, left_out: Collection[str] = (), returning: Any = None) -> Prepared:

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event
 
 from survey_service.inbound import intake_queue
-from survey_service.inbound.intake_queue import LEAST_A_SLICE, Pace
+from survey_service.inbound.intake_queue import LEAST_A_SLICE, SECONDS_A_SLICE, Pace
 from survey_service.settings import Limit
 from survey_service.web.api_keys import create_key
 from survey_service.web.rate_limit import Limits
@@ -224,12 +226,56 @@ def test_an_address_has_a_limit_of_its_own(shop):
     assert status("192.0.2.2") == 200
 
 
-def test_the_size_of_a_slice_follows_its_duration():
+def test_the_size_of_a_slice_follows_its_processor_time():
     """It grows at most twofold, and shrinks as far as needed."""
-    pace = Pace()
-    pace.adapt("postgresql", 25, 0.001)
+    pace = Pace(50)
+    pace.adapt("postgresql", 50, 0.001)
+    assert pace.number == 100
+    pace.adapt("sqlite", 100, 2 * SECONDS_A_SLICE["sqlite"])
     assert pace.number == 50
-    pace.adapt("sqlite", 50, 0.050)
-    assert pace.number == 25
-    pace.adapt("sqlite", 25, 3.0)
+    pace.adapt("sqlite", 50, 3.0)
     assert pace.number == LEAST_A_SLICE
+
+
+def evaluate_some(shop, pace, sleep):
+    """Evaluate as the worker does, with a pace and a `sleep` of the test."""
+    parts = shop.parts
+    intake_queue.evaluate_some(parts.store, parts.keys, parts.banks, shop.clock, pace, sleep=sleep)
+
+
+def test_a_busy_machine_makes_slices_no_smaller(shop, monkeypatch):
+    """Each slice waits for an hour and computes for a moment: smaller ones would only cost more for each message."""
+    hours = count(step=3600)
+    moments = count(step=0.001)
+    clocks = SimpleNamespace(monotonic=lambda: 0.0, perf_counter=lambda: next(hours), thread_time=lambda: next(moments))
+    monkeypatch.setattr(intake_queue, "time", clocks)
+    shop.send("batch", {"batch": tracks(MANY)})
+    pace = Pace()
+
+    evaluate_some(shop, pace, lambda _: None)
+
+    assert shop.waiting() == 0
+    assert pace.number > Pace().number
+
+
+def test_the_worker_pauses_after_a_slice_while_somebody_answers(shop, monkeypatch):
+    """A survey that is not ended and had an act within the last seconds is being answered."""
+    for dialect in ("sqlite", "postgresql"):
+        monkeypatch.setitem(intake_queue.PAUSE, dialect, 0.0)
+    pauses: list[float] = []
+
+    def pauses_of_a_batch(number: int) -> list[float]:
+        pauses.clear()
+        shop.send("batch", {"batch": [{**item, "messageId": f"{number}-{item['messageId']}"} for item in tracks(MANY)]})
+        evaluate_some(shop, Pace(), pauses.append)
+        return pauses
+
+    assert set(pauses_of_a_batch(1)) == {0.0}
+    respondent = shop.start()
+    assert min(pauses_of_a_batch(2)) > 0.0
+    shop.clock.forward(seconds=10)
+    assert set(pauses_of_a_batch(3)) == {0.0}
+    respondent.silent(respondent.view["question"]["id"])
+    assert min(pauses_of_a_batch(4)) > 0.0
+    respondent.post("finish", {"reason": "enough"})
+    assert set(pauses_of_a_batch(5)) == {0.0}

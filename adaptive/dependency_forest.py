@@ -207,7 +207,7 @@ class Forest:
         belief = np.maximum(belief, LEAST_BELIEF)
         joint = self.predict(upward, belief)
         if silence is not None:
-            joint = np.concatenate([joint * (1 - silence).T[:, :, None, None], _unanswered(belief, silence)], axis=2)
+            joint = _with_no_answer(joint, belief, silence)
             np.maximum(joint, LEAST * LEAST_BELIEF, out=joint)
         bits = np.empty((len(belief), len(self.questions)))
         size = max(BLOCK_CELLS // joint[:, 0].size, 1)
@@ -220,7 +220,7 @@ class Forest:
         """Return the (B, n) expected value of the best of (M, K) `actions` after each question is answered or skipped."""
         joint = self.predict(upward, belief)
         if silence is not None:
-            joint = np.concatenate([joint * (1 - silence).T[:, :, None, None], _unanswered(belief, silence)], axis=2)
+            joint = _with_no_answer(joint, belief, silence)
         best: Floats = np.tensordot(actions, joint, 1).max(axis=0).sum(axis=1).T
         return best
 
@@ -275,10 +275,10 @@ def _sum_over_parent(level: Level, above: Floats, out: Floats) -> None:
         np.matmul(level.transitions, above, out=out)
 
 
-def _unanswered(belief: Floats, silence: Floats) -> Floats:
-    """Return (K, n, 1, B) P(persona and no answer) from (B, K) `belief` and (n, K) `silence`."""
-    unanswered: Floats = silence.T[:, :, None, None] * belief.T[:, None, None, :]
-    return unanswered
+def _with_no_answer(joint: Floats, belief: Floats, silence: Floats) -> Floats:
+    """Return (K, n, A + 1, B) P(persona and outcome), no answer last, from `predict`, (B, K) `belief` and (n, K) `silence`."""
+    unanswered = silence.T[:, :, None, None] * belief.T[:, None, None, :]
+    return np.concatenate([joint * (1 - silence).T[:, :, None, None], unanswered], axis=2)
 
 
 def _x_log_x(values: Floats) -> Floats:

@@ -91,7 +91,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         api.register_blueprint(room.blueprint)
     for more in (authoring.surveys, contacts.sessions):
         api.register_blueprint(more)
-    app.extensions[reference.SPEC] = api.spec
+    app.extensions[reference.API] = api
     for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):
         app.register_blueprint(room.blueprint)
     app.register_blueprint(sources.inbound)

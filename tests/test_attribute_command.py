@@ -19,6 +19,8 @@ from survey_service.analysis.attribution_sql import statement
 from survey_service.cli.main import main
 from tests.adaptive.lookalike.people import PERSONAS, planted
 
+pytestmark = pytest.mark.slow
+
 HEADER = ("external_id", "age", "city", "since", "job", "persona")
 
 

@@ -9,6 +9,8 @@ from question_bank.files.load import read_bank
 from survey_service.cli.main import main
 from tests.export_files import MAKERS
 
+pytestmark = pytest.mark.slow
+
 
 def run(*words):
     done = CliRunner().invoke(main, [str(word) for word in words])

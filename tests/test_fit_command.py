@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from survey_service.cli.main import main
 from tests.question_bank.planted import planted
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = ",".join(f"Q.{n}" for n in range(9))
 
 

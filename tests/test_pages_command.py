@@ -58,6 +58,7 @@ def test_qr_reports_errors(run, tmp_path):
     assert "Traceback" not in long.stderr
 
 
+@pytest.mark.slow
 def test_poster_writes_a_pdf_file(run, tmp_path):
     """All personas in one file, or one; what is not there, and a place that cannot be written, are said."""
     assert run("poster", "cars", "-o", tmp_path / "all.pdf").exit_code == 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, jsonify, request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
@@ -159,9 +159,36 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has no typ
 
 
 class DiscernApi(Api):  # type: ignore[misc]  # flask-smorest has no types
-    """flask-smorest with our shape of errors."""
+    """flask-smorest with our shape of errors, and an OpenAPI document that is made when somebody first reads it.
+
+    Describing the views takes nearly as long as making the rest of the application, and few processes are ever asked for the document.
+    """
 
     ERROR_SCHEMA = ProblemSchema
+
+    def __init__(self, app: Flask, **options: Any) -> None:
+        self._lock = Lock()
+        self._blueprints: list[ApiBlueprint] = []
+        self._document: dict[str, Any] | None = None
+        super().__init__(app, **options)
+
+    def register_blueprint(self, blueprint: ApiBlueprint) -> None:
+        """Register the views of a blueprint, which are in the OpenAPI document too."""
+        self._app.register_blueprint(blueprint)
+        self._blueprints.append(blueprint)
+
+    def document(self) -> Mapping[str, Any]:
+        """Return the OpenAPI document."""
+        with self._lock:
+            if self._document is None:
+                for blueprint in self._blueprints:
+                    blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+                    self.spec.tag({"name": blueprint.name, "description": blueprint.description})
+                self._document = self.spec.to_dict()
+            return self._document
+
+    def _openapi_json(self) -> Response:
+        return jsonify(self.document())
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         if isinstance(error, RequestEntityTooLarge):

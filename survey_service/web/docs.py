@@ -12,7 +12,7 @@ LIMITS = {"minimum": "from", "maximum": "to", "maxLength": "at most"}
 DEPTH = 2
 """How deep the table of a body shows fields inside fields."""
 ALTERNATIVES = frozenset({"allOf", "anyOf", "oneOf"})
-SPEC = "discern.openapi"
+API = "discern.api"
 
 blueprint = Blueprint("reference", __name__, template_folder="templates")
 
@@ -20,7 +20,7 @@ blueprint = Blueprint("reference", __name__, template_folder="templates")
 @blueprint.get("/api/v1/docs")
 def reference() -> Response:
     """Show every call with its fields."""
-    document: Mapping[str, Any] = current_app.extensions[SPEC].to_dict()
+    document: Mapping[str, Any] = current_app.extensions[API].document()
     nonce = new_nonce()
     response = Response(render_template("reference.html", nonce=nonce, title=document["info"]["title"], rooms=groups_of(document)))
     response.headers["Content-Security-Policy"] = (

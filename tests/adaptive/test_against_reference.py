@@ -13,7 +13,12 @@ from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank
 from tests.adaptive import reference
 from tests.adaptive.random_banks import a_random_bank, some_answers
 
-BANKS, STYLED = 200, 150
+BANKS, STYLED, QUICK = 200, 150, 5
+"""So many random banks; every fifth is tried by `make unit` too."""
+
+
+def seeds(number: int) -> list:
+    return [pytest.param(seed, marks=[pytest.mark.slow] if seed % QUICK else []) for seed in range(number)]
 
 
 def progress_of(bank: CompiledBank, given: dict) -> Progress:
@@ -22,7 +27,7 @@ def progress_of(bank: CompiledBank, given: dict) -> Progress:
     return Progress(done, opens[None], np.array([len(given)]), np.zeros(1), np.array([1000]))
 
 
-@pytest.mark.parametrize("seed", range(BANKS + STYLED))
+@pytest.mark.parametrize("seed", seeds(BANKS + STYLED))
 def test_belief_gain_and_choice_equal_the_term_by_term_reference(seed):
     """Over random banks, some with styles, the arrays equal plain loops to 1e-9, and choose the same question."""
     dice = Random(seed)
@@ -46,7 +51,7 @@ def test_belief_gain_and_choice_equal_the_term_by_term_reference(seed):
         assert chosen == reference.choice(bank, bank.survey("s"), given)
 
 
-@pytest.mark.parametrize("seed", range(BANKS))
+@pytest.mark.parametrize("seed", seeds(BANKS))
 def test_the_last_two_questions_equal_the_term_by_term_reference(seed):
     """Trees, topics, styles, conditions and effort included; the engine plans for several respondents at once."""
     dice = Random(seed)

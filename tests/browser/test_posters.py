@@ -80,6 +80,7 @@ def check(pdf: bytes, pages: int, size: str) -> None:
         assert names - {"", "/"} <= FAMILIES, names
 
 
+@pytest.mark.slow
 def test_weasyprint_makes_one_page_a_persona(sheets):
     """A3 and A4 for one, a booklet for all."""
     persona = sheets.personas[0].id

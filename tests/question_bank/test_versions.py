@@ -16,6 +16,7 @@ from tests.question_bank.files.test_write import invented
 from tests.question_bank.strategies import banks
 
 
+@pytest.mark.slow
 @invented
 @given(banks())
 def test_the_plain_form_is_json_and_reads_back_as_the_bank(bank):

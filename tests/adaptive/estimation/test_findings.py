@@ -31,6 +31,7 @@ def shuffled(base, rng):
     return replace(base, attributed=base.attributed[order], rows=places[base.rows], who=base.who[order])
 
 
+@pytest.mark.slow
 def test_shuffled_beliefs_find_something_in_few_reports():
     """Of 300 reports of four outcomes, rare ones and skewed values among them, at most 5 % find anything."""
     found = 0

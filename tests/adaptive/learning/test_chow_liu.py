@@ -12,6 +12,8 @@ from adaptive.learning.responses import MISSING, Answers, items_of, one_hot
 from adaptive.posterior import believe
 from adaptive.tables import ResponseTables
 
+pytestmark = pytest.mark.slow
+
 LEVELS = [2, 3, 4]
 
 

@@ -15,6 +15,8 @@ from adaptive.learning.expected_counts import Answers, Columns, Model, posterior
 from adaptive.learning.update import FOLDS, assign_folds, fit_model, update_model
 from adaptive.response_styles import Styles
 
+pytestmark = pytest.mark.slow
+
 STRENGTH = 5.0
 
 

@@ -11,6 +11,8 @@ from adaptive.learning.responses import MISSING
 from tests.adaptive.published_tables import CARCINOMA, CHEATING, ROLE_CONFLICT, SURVEY_ATTITUDES
 from tests.real_answers import shared_file
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = [
     (CARCINOMA, 2, -317.2568),
     (CARCINOMA, 3, -293.705),

@@ -12,6 +12,8 @@ from adaptive.learning.responses import MISSING, Answers
 from adaptive.selection import SurveyRules
 from adaptive.stopping import StopRule
 
+pytestmark = pytest.mark.slow
+
 SIZE, PERSONAS = 12, 4
 
 

@@ -58,6 +58,7 @@ def test_the_style_of_a_respondent_follows_bayes_rule():
         assert score[n] == pytest.approx(np.log(sum(joint)))
 
 
+@pytest.mark.slow
 def test_styles_that_do_not_improve_the_prediction_of_personas_are_dropped():
     """Styles that are independent of the persona exist in the data, but are not kept."""
     rng = np.random.default_rng(3)

@@ -12,6 +12,8 @@ from adaptive.lookalike.model import score
 from adaptive.lookalike.regression import PENALTIES, regress
 from tests.adaptive.lookalike.people import KINDS, PERSONAS, one_hot, planted, take
 
+pytestmark = pytest.mark.slow
+
 
 def test_attributes_predict_the_personas_of_others(fitted):
     """On people who did not teach the fit it beats the prior by far and is calibrated."""

@@ -39,6 +39,7 @@ def test_probabilities_are_calibrated_and_intervals_hold_the_truth():
     np.testing.assert_array_equal(p, model.probabilities(fresh, len(truth))[0])
 
 
+@pytest.mark.slow
 def test_a_model_that_knows_nothing_is_not_used():
     """Outcomes that do not depend on the features: at most one of eight would be used."""
     used = 0

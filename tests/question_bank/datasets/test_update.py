@@ -225,6 +225,7 @@ def test_the_notes_give_the_support(bank):
     assert "questions.5" not in notes
 
 
+@pytest.mark.slow
 def test_the_size_of_the_chunks_does_not_change_the_bank(bank, monkeypatch):
     """A file that is read in chunks of 7 respondents gives the bank of one chunk."""
     rows, _ = people(60)

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 
@@ -14,6 +15,7 @@ from tests.question_bank.strategies import banks
 invented = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
+@pytest.mark.slow
 @invented
 @given(banks())
 def test_a_written_bank_reads_back_equal(bank):
@@ -21,6 +23,7 @@ def test_a_written_bank_reads_back_equal(bank):
     assert read_bank(write_bank(bank)) == bank
 
 
+@pytest.mark.slow
 @invented
 @given(banks())
 def test_other_yaml_parsers_read_the_same_strings(bank):

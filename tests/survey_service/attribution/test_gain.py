@@ -14,6 +14,8 @@ from survey_service.store.tables.core import ExternalId, SurveySession
 from tests.survey_service.attribution.base import bank
 from tests.survey_service.contacts.people import respondent
 
+pytestmark = pytest.mark.slow
+
 ANSWERED = range(100, 180)
 
 

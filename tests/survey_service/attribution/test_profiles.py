@@ -16,6 +16,8 @@ from tests.survey_service.attribution.conftest import CONTACTS
 from tests.survey_service.contacts.people import everything, respondent
 from tests.survey_service.service import BANK
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("consent", "scored"), [("required", [True, False, False]), ("objection", [True, True, False])])
 def test_consent_decides_who_is_scored(make_base, consent, scored):

@@ -13,6 +13,8 @@ from survey_service.attribution.runs import RunWork
 from survey_service.store.tables.attribution import Attribution, AttributionRun
 from tests.survey_service.attribution.conftest import ANSWERED, CONTACTS
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_scores_every_contact_and_assigns_those_that_are_certain(base):
     """It is queued, done by a worker, and then says how many it has scored and assigned."""

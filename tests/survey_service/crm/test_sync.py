@@ -266,6 +266,7 @@ def test_webhooks_do_not_claim_messages_of_connections(there):
     assert there.world.deliver_due() == []
 
 
+@pytest.mark.slow
 def test_the_worker_serves_both(there):
     """One process serves webhooks and CRMs."""
     there.connect()

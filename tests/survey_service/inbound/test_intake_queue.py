@@ -28,6 +28,7 @@ def stored(shop) -> int:
     return sum(item["events"] for item in shop.call("GET", "/api/v1/events").json["items"])
 
 
+@pytest.mark.slow
 def test_many_messages_are_appended_in_one_statement_and_evaluated_by_the_worker(shop):
     """The request inserts and commits once, whatever the number of messages and contacts."""
     commits, inserts = [], []

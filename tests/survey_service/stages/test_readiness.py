@@ -10,6 +10,8 @@ from survey_service.stages.readiness import fit_due, is_held_out
 from survey_service.store.tables.figures import ContactReadiness, ReadinessModel
 from survey_service.store.tables.webhooks import Delivery
 
+pytestmark = pytest.mark.slow
+
 AT_GUIDE = range(300, 330)
 
 ON_ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

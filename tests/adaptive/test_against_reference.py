@@ -13,8 +13,8 @@ from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank
 from tests.adaptive import reference
 from tests.adaptive.random_banks import a_random_bank, some_answers
 
-BANKS, STYLED, QUICK = 200, 150, 5
-"""So many random banks; every fifth is tried by `make unit` too."""
+BANKS, STYLED, QUICK = 200, 150, 10
+"""So many random banks; every tenth is tried by `make unit` too."""
 
 
 def seeds(number: int) -> list:

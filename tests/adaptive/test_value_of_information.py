@@ -24,7 +24,7 @@ def outcomes(compiled, question):
     return [outcome.value for outcome in compiled.outcomes(question.id)]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] if seed % 5 else []) for seed in range(60)])
 def test_value_of_information_equals_the_sum_over_all_outcomes(seed):
     """Sum over every answer and the skip of P(outcome) times the best action after it, minus the best action now; with trees and styles."""
     dice, rng = Random(seed), np.random.default_rng(seed)

@@ -209,7 +209,7 @@ def serve_console(folder: Path, people: int) -> Iterator[ConsoleWorld]:
     app, key, contact = a_console(folder, people)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         yield ConsoleWorld(f"http://127.0.0.1:{server.server_port}", app, key, contact)
     finally:

@@ -241,7 +241,7 @@ def _shop(pages: Mapping[str, tuple[str, Mapping[str, str]]]) -> Flask:
 @contextmanager
 def _listening(app: Flask) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

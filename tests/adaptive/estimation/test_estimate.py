@@ -12,6 +12,8 @@ from adaptive.estimation.moments import Moments
 from adaptive.estimation.ratio import MAX_GAIN, MIN_PROBES, estimate_ratio, form_of, kish, strata_of
 from tests.adaptive.estimation.bases import PERSONAS, a_base
 
+pytestmark = pytest.mark.slow
+
 
 def difference_estimate(base, k, weight):
     """Return rate(k) by the formula, term by term: [λ·mean(p y) + mean_answered((r - λ p) y)] / the same with y = d."""

@@ -10,6 +10,8 @@ from adaptive.learning.fit import evidence_of, fit_with_classes, fit_with_labels
 from adaptive.learning.responses import Answers
 from adaptive.posterior import believe, restrict_to
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_calibration_error_weights_each_bin_by_its_size():
     """A bin of three quarters of the respondents has three quarters of the weight."""

@@ -7,6 +7,8 @@ from adaptive.learning.latent_classes import fit_latent_classes
 from adaptive.learning.model_selection import ClassNumber, best_class_number, compare_class_numbers
 from adaptive.learning.responses import Answers
 
+pytestmark = pytest.mark.slow
+
 
 def answers(respondents=450):
     """Three personas, twelve questions of three answers."""

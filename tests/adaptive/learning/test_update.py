@@ -17,6 +17,8 @@ from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.datasets.update import answers_of, model_of, updated_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
 
+pytestmark = pytest.mark.slow
+
 TABLES = {"published": np.array([[0.6, 0.4], [0.3, 0.7]]), "true": np.array([[0.85, 0.15], [0.1, 0.9]])}
 
 

@@ -17,6 +17,8 @@ from question_bank.files.load import check_bank, read_bank
 from question_bank.files.write import write_bank
 from tests.question_bank.planted import planted
 
+pytestmark = pytest.mark.slow
+
 
 def column(values, name="q"):
     """One recognised column; the second one keeps its respondents when a cell is empty."""

@@ -14,6 +14,8 @@ from question_bank.exports.table_files import AnswersInvalid
 from question_bank.files.load import check_bank, read_bank
 from question_bank.files.write import write_bank
 
+pytestmark = pytest.mark.slow
+
 BANK = """
 bank: shop
 title: {en: Shop, fr: Magasin}
@@ -225,7 +227,6 @@ def test_the_notes_give_the_support(bank):
     assert "questions.5" not in notes
 
 
-@pytest.mark.slow
 def test_the_size_of_the_chunks_does_not_change_the_bank(bank, monkeypatch):
     """A file that is read in chunks of 7 respondents gives the bank of one chunk."""
     rows, _ = people(60)

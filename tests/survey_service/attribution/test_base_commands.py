@@ -15,6 +15,8 @@ from survey_service.store.tables.links import Link
 from tests.survey_service.attribution.conftest import ANSWERED, CONTACTS
 from tests.survey_service.service import SECRET
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def command(base, database_url, monkeypatch, tmp_path):

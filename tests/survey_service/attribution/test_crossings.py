@@ -6,6 +6,8 @@ from sqlmodel import select
 from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.attribution.conftest import CONTACTS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def subscribed(base):

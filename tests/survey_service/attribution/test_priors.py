@@ -9,6 +9,8 @@ from survey_service.belief.priors import HELD_OUT
 from survey_service.store.tables.core import SurveySession
 from tests.survey_service.contacts.people import respondent
 
+pytestmark = pytest.mark.slow
+
 
 def put_prior(service, name: str, probabilities, **more):
     return service.call("PUT", f"/api/v1/contacts/{name}", {"prior": {"bank": "cars", "probabilities": probabilities, **more}})

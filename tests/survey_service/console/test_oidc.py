@@ -81,7 +81,7 @@ def served(provider: Provider) -> Iterator[None]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         provider.issuer = f"http://127.0.0.1:{server.server_address[1]}"
         yield
         server.shutdown()

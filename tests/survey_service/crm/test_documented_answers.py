@@ -9,6 +9,8 @@ from tests.survey_service.crm.documented_answers import ABSENT, AGAIN, CELLS, CR
 from tests.survey_service.crm.fake_crm import Answer, hubspot
 from tests.survey_service.crm.kinds import answer_with, connect
 
+pytestmark = pytest.mark.slow
+
 PLAIN = [(situation, crm) for situation in SITUATIONS for crm in CRMS if CELLS[situation][crm].done != ABSENT]
 ID = "003000000000001AAA"
 

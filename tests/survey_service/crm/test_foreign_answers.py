@@ -16,6 +16,8 @@ from tests.survey_service.crm.fake_crm import Answer, hubspot
 from tests.survey_service.crm.kinds import BREVO, KINDS, KLAVIYO, TOKEN, answer_with, connect
 from tests.survey_service.egress.hostile_receiver import LOOPBACK
 
+pytestmark = pytest.mark.slow
+
 HTML = b"<!doctype html><title>Sign in</title>"
 BODIES = {
     "null": b"null",

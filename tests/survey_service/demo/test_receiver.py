@@ -24,7 +24,7 @@ def headers_of(secret: str = SECRET, body: bytes = BODY, at: float | None = None
 @pytest.fixture
 def crm() -> Iterator[Crm]:
     with Crm(0, SECRET) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield server
         server.shutdown()

@@ -20,7 +20,7 @@ from tests.world.mail_filter import LOOKS, MailFilter
 def server(service):
     """Return the address of the service, which listens until the test ends."""
     running = make_server("127.0.0.1", 0, service.app, threaded=True)
-    thread = threading.Thread(target=running.serve_forever)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{running.server_port}"
     running.shutdown()

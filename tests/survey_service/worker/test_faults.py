@@ -25,6 +25,8 @@ from tests.survey_service.crm.connected import Connected
 from tests.survey_service.crm.fake_crm import Answer, crm, hubspot
 from tests.survey_service.webhooks.world import BANK, OK
 
+pytestmark = pytest.mark.slow
+
 POISON = "ct_poison"
 
 

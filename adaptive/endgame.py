@@ -95,10 +95,22 @@ def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, sco
     return scores
 
 
+def planned_cells(tables: ResponseTables) -> int:
+    """Return how many cells are compared for one respondent: those of all questions, after each outcome of the first of a pair."""
+    outcomes = np.sort((tables.padded_columns >= 0).sum(axis=1) * _has_few_outcomes(tables))
+    return max(int(outcomes[-FIRST_CANDIDATES:].sum()), 1) * tables.layout.cells
+
+
 def _blocks(rows: Ints, tables: ResponseTables) -> Iterator[Ints]:
-    most = min(MOST_OUTCOMES, tables.padded_columns.shape[1])
-    size = max(BLOCK_CELLS // (FIRST_CANDIDATES * most * tables.layout.cells), 1)
+    size = max(BLOCK_CELLS // planned_cells(tables), 1)
     yield from (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _has_few_outcomes(tables: ResponseTables) -> Bools:
+    """Return (Q,) whether the answers to each question are looked ahead of."""
+    few: Bools = (tables.padded_columns >= 0).sum(axis=1) <= MOST_OUTCOMES
+    few[list(tables.samples)] = False
+    return few
 
 
 def _outcome_cells(tables: ResponseTables, posterior: Posterior) -> Floats:
@@ -116,7 +128,8 @@ def _outcome_cells(tables: ResponseTables, posterior: Posterior) -> Floats:
 
 
 def _x_log_x(values: Floats) -> Floats:
-    product: Floats = np.log2(np.maximum(values, 1e-300))
+    product: Floats = np.maximum(values, 1e-300)
+    np.log2(product, out=product)
     product *= values
     return product
 
@@ -149,21 +162,30 @@ class _Utility(NamedTuple):
         if styles is None:
             known = _x_log_x(weights) @ cells + weights @ _x_log_x(cells)
             top = weights[:, :, 0, None] * cells[:, None, 0]
+            joint = np.empty_like(top)
             for k in range(1, cells.shape[1]):
-                np.maximum(top, weights[:, :, k, None] * cells[:, None, k], out=top)
+                np.multiply(weights[:, :, k, None], cells[:, None, k], out=joint)
+                np.maximum(top, joint, out=top)
         else:
-            known = top = np.zeros(())
+            top = np.zeros(())
+            known = np.zeros((*weights.shape[:2], cells.shape[-1]))
             for k in range(styles.personas):
                 own = styles.persona_of == k
                 joint = weights[:, :, own] @ cells[:, own]
-                known, top = known + _x_log_x(joint), np.maximum(top, joint)
+                known += _x_log_x(joint)
+                top = np.maximum(top, joint)
         total = weights @ cells
-        return self._with_bonus(top, total) + ENTROPY_WEIGHT * (known - _x_log_x(total))
+        known -= _x_log_x(total)
+        known *= ENTROPY_WEIGHT
+        known += self._with_bonus(top, total)
+        return known
 
     def _with_bonus(self, top: Floats, total: Floats) -> Floats:
         if self.threshold is None:
             return top
-        decided: Floats = top + DECISION_BONUS * total * (top >= self.threshold * total)
+        decided: Floats = DECISION_BONUS * total
+        decided *= top >= self.threshold * total
+        decided += top
         return decided
 
 
@@ -179,11 +201,10 @@ class _Pairs:
     def scores(self, by_information: Floats) -> Floats:
         """Return the (B, Q) utility that the best pair beginning with each question adds; 0 where it is no candidate."""
         first = self._first_questions(by_information)
-        few = (self.tables.padded_columns >= 0).sum(axis=1) <= MOST_OUTCOMES
-        few[list(self.tables.samples)] = False
+        is_planned = _has_few_outcomes(self.tables)[first]
         gain = self._added(first)
-        if few[first].any():
-            gain = np.where(few[first], self._looked_ahead(np.where(few[first], first, few.argmax())), gain)
+        if is_planned.any():
+            gain = np.where(is_planned, self._looked_ahead(first, is_planned), gain)
         scores = np.zeros_like(self.gain)
         np.put_along_axis(scores, first, np.maximum(gain, 0.0), axis=1)
         return scores
@@ -207,34 +228,64 @@ class _Pairs:
         added: Floats = np.take_along_axis(self.gain, first, axis=1) + second * (second > NEGLIGIBLE)
         return added
 
-    def _looked_ahead(self, first: Ints) -> Floats:
-        """Return (B, F) gain of each question with the question that is best after each of its outcomes."""
-        people, many = first.shape
-        columns = self.tables.padded_columns[first]  # (B, F, A)
-        columns = columns[:, :, : (columns >= 0).sum(axis=2).max()]
-        places = columns.reshape(people, -1)
-        cells = np.broadcast_to(self.cells, (people, *self.cells.shape[1:]))
-        outcome = np.take_along_axis(cells, np.maximum(places, 0)[:, None], axis=2) * (places >= 0)[:, None]
-        weights = np.ascontiguousarray((self.beliefs[:, :, None] * outcome).transpose(0, 2, 1))  # (B, F * A, C)
+    def _looked_ahead(self, first: Ints, is_planned: Bools) -> Floats:
+        """Return (B, F) gain of each planned question with the question that is best after each of its outcomes."""
+        rows = _Rows.of(self.tables, first, is_planned)
+        cells = np.broadcast_to(self.cells, (len(first), *self.cells.shape[1:]))
+        outcome = np.take_along_axis(cells, np.maximum(rows.cells, 0)[:, None], axis=2) * (rows.cells >= 0)[:, None]
+        weights = np.ascontiguousarray((self.beliefs[:, :, None] * outcome).transpose(0, 2, 1))  # (B, R, C)
         now = self.utility.of(weights)
         gain = np.maximum(self.utility.expected(weights, self.cells) - now[:, :, None], 0.0)
-        own = now.reshape(people, many, -1).sum(axis=2) - self.utility.of(self.beliefs)[:, None]
+        own = rows.sum_by_question(now) - self.utility.of(self.beliefs)[:, None]
         if self.tables.gain_weights is not None:
             gain *= self.tables.gain_weights
             own *= self.tables.gain_weights[first]
-        second = np.where(self._allowed(first, columns.shape[2]), gain, 0.0).max(axis=2)
-        added: Floats = own + (second * (second > NEGLIGIBLE)).reshape(people, many, -1).sum(axis=2)
+        second = np.where(self._allowed(first, rows), gain, 0.0).max(axis=2)
+        added: Floats = own + rows.sum_by_question(second * (second > NEGLIGIBLE))
         return added
 
-    def _allowed(self, first: Ints, widest: int) -> Bools:
-        """Return (B, F * A, Q) the questions that may follow each outcome of the first: open now, or opened by that outcome."""
-        allowed = np.repeat(self._may_follow(first)[:, :, None], widest, axis=2)
+    def _allowed(self, first: Ints, rows: "_Rows") -> Bools:
+        """Return (B, R, Q) the questions that may follow each outcome of the first: open now, or opened by that outcome."""
+        allowed = np.take_along_axis(self._may_follow(first), rows.of_first[:, :, None], axis=1)
+        asked = np.take_along_axis(first, rows.of_first, axis=1)
         for question, (source, outcomes) in self.plan.opening.items():
             topic = self.tables.topics[question]
             if topic < 0 or topic != self.tables.topics[source]:
-                for b, place in np.argwhere((first == source) & self.plan.possible[:, question, None]):
-                    allowed[b, place, : len(outcomes), question] = outcomes
-        return allowed.reshape(len(first), -1, allowed.shape[-1])
+                can_open = (asked == source) & (rows.number < len(outcomes)) & self.plan.possible[:, question, None]
+                allowed[can_open, question] = outcomes[rows.number[can_open]]
+        return allowed
+
+
+class _Rows(NamedTuple):
+    """The R outcomes of the F first questions of B respondents, side by side: questions have very different numbers of them.
+
+    Attributes
+    ----------
+    cells : (B, R) int
+        The cell of each outcome, -1 where a respondent has fewer.
+    of_first, number : (B, R) int
+        The first question (0 to F - 1) whose outcome it is; its number among the outcomes of that question.
+    first_questions : int
+    """
+
+    cells: Ints
+    of_first: Ints
+    number: Ints
+    first_questions: int
+
+    @classmethod
+    def of(cls, tables: ResponseTables, first: Ints, is_planned: Bools) -> "_Rows":
+        columns = np.where(is_planned[:, :, None], tables.padded_columns[first], -1)
+        widest, flat = columns.shape[2], columns.reshape(len(first), -1)
+        rows = np.count_nonzero(flat >= 0, axis=1).max()
+        kept = np.argsort(flat < 0, axis=1, kind="stable")[:, :rows]
+        return cls(np.take_along_axis(flat, kept, axis=1), kept // widest, kept % widest, first.shape[1])
+
+    def sum_by_question(self, values: Floats) -> Floats:
+        """Return (B, F) the sum of (B, R) values over the outcomes of each question."""
+        mine = self.of_first[:, None] == np.arange(self.first_questions)[:, None]
+        summed: Floats = (mine @ values[:, :, None])[:, :, 0]
+        return summed
 
 
 def _rank(scores: Floats) -> Ints:

@@ -16,7 +16,7 @@ from adaptive.endgame import PLANNED, Opening, Plan, endgame_scores
 from adaptive.exploration import RandomDraw, draw_by_score, draw_pilot
 from adaptive.information import decision_is_final, information_gain, value_of_information
 from adaptive.posterior import Evidence, Posterior, infer
-from adaptive.stopping import CONTINUE, EXHAUSTED, NEGLIGIBLE_GAIN, Progress, StopRule, question_limit, reason_to_stop
+from adaptive.stopping import CONTINUE, EXHAUSTED, NEGLIGIBLE_GAIN, Progress, StopRule, reason_to_stop
 from adaptive.tables import ResponseTables
 
 TIE = 1e-9
@@ -119,9 +119,15 @@ def _any_of(questions: Bools, rules: SurveyRules) -> Bools:
 
 
 def update_limit(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> Progress:
-    """Return the progress with its limit recomputed: it falls where branches have closed, and never rises."""
-    open_questions = reachable(tables, rules, progress)
-    return replace(progress, limit=question_limit(rules.stop, open_questions, progress.taken, progress.limit))
+    """Return the progress with its limit recomputed: it falls where branches have closed, and never rises.
+
+    The limit counts the questions already taken and those that any answers could still open, capped by `at_most`. It never exceeds what was
+    promised before, even where a corrected answer opens another branch.
+    """
+    bound = progress.taken + reachable(tables, rules, progress).sum(axis=1)
+    if rules.stop.at_most is not None:
+        bound = np.minimum(bound, rules.stop.at_most)
+    return replace(progress, limit=np.minimum(bound, progress.limit).astype(np.int64))
 
 
 def argmax_allowed(scores: Floats, allowed: Bools) -> Ints:

@@ -104,16 +104,3 @@ def reason_to_stop(
     if rule.confidence is not None:
         reason[enough & (belief.max(axis=1) >= rule.confidence - CONFIDENCE_TOLERANCE)] = CONFIDENCE
     return reason
-
-
-def question_limit(rule: StopRule, possible: Bools, taken: Ints, promised: Ints | None = None) -> Ints:
-    """Return the (B,) upper bound on the questions of a session, those already taken included.
-
-    It counts the questions that any answers could still open, capped by `at_most`. It never exceeds what was `promised` before, even
-    where a corrected answer opens another branch.
-    """
-    bound = taken + possible.sum(axis=1)
-    if rule.at_most is not None:
-        bound = np.minimum(bound, rule.at_most)
-    limit: Ints = (bound if promised is None else np.minimum(bound, promised)).astype(np.int64)
-    return limit

@@ -175,7 +175,7 @@ class Attribution:
 OUTLIERS = 0.05
 """Share of typed numbers that say nothing about the persona, where the bank says nothing: slips, other units, jokes."""
 
-DEFAULT_STOP = StopRule(confidence=0.85, at_most=6, gain_below=0.02)
+DEFAULT_STOP = StopRule(confidence=0.85, at_most=6, gain_below=0.02, endgame="accuracy")
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,11 @@ class Survey:
     origins: tuple[str, ...] = ()
     reveal: bool = False
     result: Mapping[str, Result] = field(default_factory=dict)
+
+    @property
+    def has_known_length(self) -> bool:
+        """Whether the last questions before `at_most` can be planned: they are chosen by information, and their number is known."""
+        return self.stop.at_most is not None and self.objective != "value"
 
     @property
     def dominant_action(self) -> str | None:

@@ -274,7 +274,7 @@ def _survey(survey: Survey) -> Plain:
             at_least=stop.at_least,
             gain_below=stop.gain_below,
             seconds=stop.seconds,
-            endgame=None if stop.endgame == "none" else stop.endgame,
+            endgame=stop.endgame if survey.has_known_length else None,
         ),
         effort=survey.effort,
         explore=survey.explore,

@@ -73,7 +73,7 @@ def fitted_bank(dataset: Dataset, fit: Fit, bank_id: str, language: str = "en") 
     keys = [key for persona in personas for key in persona.keys]
     questions = questions_with_tables([column.question for column in dataset.columns], dataset, fit, keys)
     title = {language: bank_id}
-    survey = Survey("main", title, tuple(question.id for question in questions), stop=replace(DEFAULT_STOP, endgame="accuracy"))
+    survey = Survey("main", title, tuple(question.id for question in questions), stop=DEFAULT_STOP)
     return Bank(
         bank_id,
         title,

@@ -1,6 +1,7 @@
 """Build the definitions of a bank from a checked draft."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adaptive.dropout import Hazard
@@ -148,7 +149,7 @@ def _signal(fields: Fields) -> Signal:
 
 def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:
     consent = fields.get("consent")
-    return Survey(
+    survey = Survey(
         title=_text(fields["title"], draft) if "title" in fields else title,
         questions=selected_questions(draft, fields),
         actions={name: {key: float(worth) for key, worth in worths.items()} for name, worths in fields.get("actions", {}).items()},
@@ -159,6 +160,9 @@ def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:
         result={name: _result(result, draft) for name, result in fields.get("result", {}).items()},
         **_written_fields(fields, "id", "objective", "effort", "explore", "first", "reveal"),
     )
+    if "endgame" in fields.get("stop", {}):
+        return survey
+    return replace(survey, stop=replace(survey.stop, endgame="accuracy" if survey.has_known_length else "none"))
 
 
 def _origin(written: str) -> str:

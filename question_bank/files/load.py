@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from question_bank.compile import compile_bank
-from question_bank.definitions import Bank
+from question_bank.definitions import Bank, Survey
 from question_bank.files.build import build
 from question_bank.files.draft import Draft
 from question_bank.files.json_source import read_json
@@ -47,12 +47,22 @@ def read_bank(text: str | bytes, file: str = "bank.yaml") -> Bank:
 def load_stored(text: str) -> Bank:
     """Return the bank of a published version from its canonical JSON. It was checked when it was published, and is not checked again.
 
-    A version that was published before banks had `outliers` has none: its beliefs stay what they were.
+    A version that was published before banks had `outliers` has none, and one from before `endgame` chooses by information to the end:
+    its beliefs and its questions stay what they were.
     """
     data = json.loads(text)
     fields, _ = load_fields(data)
     bank = build(Draft(fields, frozenset(), data))
-    return replace(bank, outliers=0.0) if bank.has_numbers and "outliers" not in data else bank
+    if bank.has_numbers and "outliers" not in data:
+        bank = replace(bank, outliers=0.0)
+    surveys = zip(bank.surveys, data.get("surveys", []), strict=True)
+    return replace(
+        bank, surveys=tuple(survey if "endgame" in written.get("stop", {}) else _by_information(survey) for survey, written in surveys)
+    )
+
+
+def _by_information(survey: Survey) -> Survey:
+    return replace(survey, stop=replace(survey.stop, endgame="none"))
 
 
 def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive.endgame import planned_cells
 from adaptive.likelihood import SAMPLED_PATTERNS, MultipleChoice
 from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
@@ -20,6 +21,8 @@ PRODUCT = 0.1
 """How much of the time of an entry one takes that is part of a product of matrices: the ticks of a question with many options."""
 TREES = 20
 """How much longer an interview takes where questions depend on others."""
+PLANNED = 3
+"""How much longer a cell takes that is compared for the last two questions (`adaptive/endgame.py`)."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def _most_respondents(bank: Bank) -> int:
     sampled = [table for table in tables.questions if isinstance(table, MultipleChoice) and not table.enumerated]
     entries = tables.flat.size + PRODUCT * len(sampled) * SAMPLED_PATTERNS * tables.classes**2
     each = max(questions, 1) * entries * (1 if tables.forest is None else TREES)
+    if any(survey.stop.endgame == "accuracy" for survey in bank.surveys):
+        each += PLANNED * planned_cells(tables)
     return int(min(MOST_WORK / each, MOST_RESPONDENTS))
 
 

@@ -134,22 +134,16 @@ def surveys(draw, name, personas, languages, question_ids) -> Survey:
     asked = tuple(question for question in question_ids if draw(st.booleans())) or tuple(question_ids[:1])
     actions = draw(st.dictionaries(strings, st.fixed_dictionaries(dict.fromkeys(personas, numbers)), max_size=2))
     results = st.builds(Result, texts(languages), st.none() | st.just("https://shop.example/a?b=1#c"))
+    limits = st.none() | st.floats(0.01, 0.99), st.integers(3, 9), st.integers(0, 3), st.none() | probabilities, st.none() | above_zero
+    without_plan = st.builds(StopRule, limits[0], st.none() | limits[1], *limits[2:])
+    with_plan = st.builds(StopRule, *limits, endgame=st.sampled_from(["accuracy", "none"]))
     return Survey(
         id=name,
         title=draw(texts(languages)),
         questions=asked,
         objective="value" if actions else "information",
         actions=actions,
-        stop=draw(
-            st.builds(
-                StopRule,
-                st.none() | st.floats(0.01, 0.99),
-                st.none() | st.integers(3, 9),
-                st.integers(0, 3),
-                st.none() | probabilities,
-                st.none() | above_zero,
-            )
-        ),
+        stop=draw(without_plan if actions else without_plan | with_plan),
         effort=draw(st.floats(0, 2).map(abs)),
         explore=draw(probabilities),
         drop_out=draw(st.none() | st.builds(Hazard, numbers, numbers, numbers, numbers)),

@@ -65,6 +65,35 @@ def test_a_version_that_was_published_without_outliers_keeps_its_beliefs():
     assert (again.outliers, earlier.outliers) == (OUTLIERS, 0)
 
 
+SHORT = {"id": "short", "title": "Short", "questions": ["owns"], "stop": {"at_most": 4}}
+
+
+@pytest.mark.parametrize(
+    ("survey", "endgame"),
+    [
+        (SHORT, "accuracy"),
+        ({**SHORT, "stop": {"at_most": 4, "endgame": "none"}}, "none"),
+        ({**SHORT, "stop": {"confidence": 0.9}}, "none"),
+        ({"id": "short", "title": "Short", "questions": ["owns"]}, "accuracy"),
+        ({**SHORT, "objective": "value", "actions": {"call": {"driver": -5, "family": 40}}}, "none"),
+    ],
+)
+def test_the_last_two_questions_of_a_known_length_are_chosen_for_accuracy(survey, endgame):
+    """It is the default, but where actions have a value, and stays as it is in the published version."""
+    bank = read_bank(json.dumps(changed("surveys.1", survey)))
+    again = load_stored(json.dumps(to_plain(bank)))
+
+    assert [each.surveys[1].stop.endgame for each in (bank, again)] == [endgame, endgame]
+
+
+def test_a_version_that_was_published_without_an_endgame_chooses_as_before():
+    """Such a version knows no endgame, and its surveys would ask other questions with the default of today."""
+    plain = to_plain(read_bank(json.dumps(changed("surveys.1", SHORT))))
+    del plain["surveys"][1]["stop"]["endgame"]
+
+    assert load_stored(json.dumps(plain)).surveys[1].stop.endgame == "none"
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

@@ -45,9 +45,7 @@ SAME = 1e-9
 ENOUGH_KILLS, ENOUGH_ANSWERS, ENOUGH_CONTACTS, ENOUGH_EVENTS = 4, 20, 5, 5
 PATIENCE = 180.0
 BANK_ID = "car-buyers"
-PENDING = re.compile(
-    r'^(?:\w*(?:pending|backlog)\w*(?:\{.*\})?|\w+\{.*state="(?:waiting|in_flight|pending)".*\}) ([\d.e+]+)$', re.MULTILINE
-)
+PENDING = re.compile(r'^(?:discern_intake_waiting|\w+\{.*state="(?:waiting|in_flight)".*\}) ([\d.e+]+)$', re.MULTILINE)
 """The figures of `/metrics` that are 0 when the service has nothing left to do."""
 
 

@@ -1,7 +1,7 @@
 """Erase a contact: delete their data, keep digests of their ids so that the ids stay refused, and publish the erasure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from survey_service.crypto import Keyring
 from survey_service.links.lookup import revoke_links
 from survey_service.outbox import messages, publish
 from survey_service.store.tables.attribution import Attribution, Probe
-from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.core import OWN_SYSTEM, Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, IntakeBatch, PlannedQuestion
 from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
@@ -31,7 +31,7 @@ def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> N
     session.flush()
     messages.drop_all(session, contact, now)
     _delete_rows(session, contact)
-    _delete_waiting_messages(session, [external["id"] for external in external_ids])
+    _delete_waiting_messages(session, external_ids)
     contact.email = contact.email_sha256 = None
     contact.attributes, contact.consent, contact.labels, contact.priors, contact.merged_from = {}, {}, {}, {}, []
     contact.erased_at = contact.updated_at = now
@@ -57,20 +57,33 @@ OF_CONTACT: tuple[Any, ...] = (
 """The tables whose rows of a contact are deleted with it, after those that refer to them."""
 
 
-def _delete_waiting_messages(session: Session, names: Sequence[str]) -> None:
-    """Delete the messages of the intake that name the contact by one of its ids and are not evaluated yet.
+def _delete_waiting_messages(session: Session, external_ids: Sequence[Mapping[str, str]]) -> None:
+    """Delete the messages of the intake that are about the contact and are not evaluated yet, and its ids from messages about others.
 
     A batch that a worker evaluates at this moment is left alone: its messages wait for the contact's row, and then find the id erased.
     """
-    for name in names:
+    names = {external["id"] for external in external_ids}
+    users = {external["id"] for external in external_ids if external["system"] == OWN_SYSTEM}
+    for name in sorted(names):
         holds = col(IntakeBatch.content).contains(json.dumps(name, ensure_ascii=False), autoescape=True)
         mine = select(IntakeBatch).where(holds).order_by(col(IntakeBatch.id)).with_for_update(skip_locked=True)
         for batch in session.exec(mine).all():
-            kept = [message for message in json.loads(batch.content) if set(names).isdisjoint(map(message.get, NAMES))]
+            kept = [_without(message, names) for message in json.loads(batch.content) if not _is_about(message, users, names)]
             batch.content, batch.number = json.dumps(kept, ensure_ascii=False), len(kept)
             session.add(batch)
     session.flush()
 
 
-NAMES = ("user", "anonymous", "former")
-"""The fields of a message of the intake that name a contact."""
+def _is_about(message: Mapping[str, Any], users: Collection[str], names: Collection[str]) -> bool:
+    """Whether a message of the intake is about the contact that has these ids: its user decides, without one the anonymous id.
+
+    An alias says nothing but that its two ids belong to one person, so it is about both.
+    """
+    if message["kind"] == "alias" and message.get("former") in names:
+        return True
+    return message["user"] in users if "user" in message else message.get("anonymous") in names
+
+
+def _without(message: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return the message without the ids of an erased contact, with which another customer has used the same browser."""
+    return {key: value for key, value in message.items() if key not in ("anonymous", "former") or value not in names}

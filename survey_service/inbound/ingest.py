@@ -1,6 +1,7 @@
 """Ingest Segment messages: store each event once, and update beliefs where a bank has a signal for it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from survey_service.belief.evidence import signal_events
 from survey_service.belief.outcomes import request_checks
 from survey_service.belief.recompute import infer_beliefs
 from survey_service.contacts import directory
-from survey_service.contacts.directory import ContactErased, email_hash, find_erased_ids
+from survey_service.contacts.directory import ContactErased, email_hash
 from survey_service.contacts.merging import merge
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict
@@ -115,8 +116,6 @@ def _resolve_all(
                     _attach_anonymous_id(session, keys, banks, contact, name, now)
         except UnusableMessage as error:
             found[identity] = LeftOut(error.code, str(error))
-        except (ContactErased, Conflict) as error:
-            found[identity] = LeftOut(error.code, "an id is another contact's, or was erased")
     merged = {item.merged_into for item in found.values() if isinstance(item, Contact) and item.merged_into is not None}
     kept = lock_contacts(session, merged)  # by this batch: they are locked already
     return {identity: kept.get(item.merged_into or "", item) if isinstance(item, Contact) else item for identity, item in found.items()}
@@ -209,15 +208,15 @@ def has_crm_id(session: Session, contact: Contact) -> bool:
 
 
 def _attach_anonymous_id(session: Session, keys: Keyring, banks: Banks, contact: Contact, name: str, now: datetime) -> None:
-    """Give an anonymous id and its events to the contact, unless the id belongs to another customer: two may share a computer.
+    """Give an anonymous id and its events to the contact, unless it is another customer's (two may share a computer) or was erased.
 
     Raises UnusableMessage where the id is a CRM id of a customer.
     """
     owner = directory.find(session, name, system=ANONYMOUS)
     if owner is None and directory.find(session, name) is not None:
         raise UnusableMessage("an anonymousId or previousId is another customer's userId: merge the two with POST /api/v1/contacts/merge")
-    if owner is None:
-        if not find_erased_ids(session, keys, [(ANONYMOUS, name)]):
+    with suppress(ContactErased, Conflict):  # so it became while this waited for its lock; the message is about the contact all the same
+        if owner is None:
             directory.add_external_id(session, keys, contact, ANONYMOUS, name, "anonymousId")
-    elif owner.id != contact.id and not has_crm_id(session, owner):
-        merge(session, banks, owner.id, contact.id, now)
+        elif owner.id != contact.id and not has_crm_id(session, owner):
+            merge(session, banks, owner.id, contact.id, now)

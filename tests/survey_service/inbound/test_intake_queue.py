@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import event
 
+from survey_service.contacts.directory import ContactErased
 from survey_service.inbound import intake_queue
 from survey_service.inbound.intake_queue import LEAST_A_SLICE, SECONDS_A_SLICE, Pace
 from survey_service.settings import Limit
@@ -169,6 +170,45 @@ def test_an_erased_contact_leaves_no_waiting_message(shop):
     shop.evaluate()
     assert stored(shop) == MANY
     assert shop.call("GET", "/api/v1/contacts/zoe").status_code == 404
+
+
+def test_an_erasure_takes_no_message_of_others_from_the_queue(shop):
+    """Another customer used the same browser, and one has the id of a user that the erased contact has in another system."""
+    both = {"userId": "zoe", "anonymousId": "browser-of-both"}
+    shop.track(messageId="m0", **both)
+    shop.call("PUT", "/api/v1/contacts/zoe", {"external_ids": [{"system": "hubspot", "type": "vid", "id": "77"}]})
+    of_others = [
+        {"type": "track", "event": "Brochure Downloaded", "userId": "max", "anonymousId": "browser-of-both", "messageId": "x1"},
+        {"type": "track", "event": "Brochure Downloaded", "userId": "77", "messageId": "x2"},
+        {"type": "track", "event": "Brochure Downloaded", "anonymousId": "browser-of-both", "messageId": "x3"},
+    ]
+    shop.send("batch", {"batch": [*of_others, *tracks(MANY)]})
+
+    assert shop.call("DELETE", "/api/v1/contacts/zoe").status_code == 204
+    assert "browser-of-both" not in everything(shop)
+    shop.evaluate()
+
+    assert stored(shop) == MANY + 2
+    for name in ("max", "77"):
+        assert len(shop.call("GET", f"/api/v1/contacts/{name}/timeline").json["items"]) == 1
+    assert left_out(shop) == {}
+
+
+def test_a_message_is_stored_although_the_owner_of_its_browser_was_erased_meanwhile(shop, monkeypatch):
+    """The other contact is erased while the worker waits for its lock."""
+    shop.send("track", {"event": "Brochure Downloaded", "anonymousId": "browser", "messageId": "b1"})
+
+    def erased(*_):
+        raise ContactErased
+
+    monkeypatch.setattr("survey_service.inbound.ingest.merge", erased)
+    shop.send(
+        "batch", {"batch": [{"type": "track", "event": "Brochure Downloaded", "userId": "max", "anonymousId": "browser"}, *tracks(MANY)]}
+    )
+    shop.evaluate()
+
+    assert stored(shop) == MANY + 2
+    assert left_out(shop) == {}
 
 
 def test_what_comes_after_an_erasure_is_left_out_by_the_worker(shop):

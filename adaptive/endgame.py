@@ -97,7 +97,7 @@ def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, sco
 
 def planned_cells(tables: ResponseTables) -> int:
     """Return how many cells are compared for one respondent: those of all questions, after each outcome of the first of a pair."""
-    outcomes = np.sort((tables.padded_columns >= 0).sum(axis=1) * _has_few_outcomes(tables))
+    outcomes = np.sort(tables.outcome_counts * _has_few_outcomes(tables))
     return max(int(outcomes[-FIRST_CANDIDATES:].sum()), 1) * tables.layout.cells
 
 
@@ -108,7 +108,7 @@ def _blocks(rows: Ints, tables: ResponseTables) -> Iterator[Ints]:
 
 def _has_few_outcomes(tables: ResponseTables) -> Bools:
     """Return (Q,) whether the answers to each question are looked ahead of."""
-    few: Bools = (tables.padded_columns >= 0).sum(axis=1) <= MOST_OUTCOMES
+    few: Bools = tables.outcome_counts <= MOST_OUTCOMES
     few[list(tables.samples)] = False
     return few
 

@@ -206,9 +206,14 @@ class ResponseTables:
         return tuple(columns)
 
     @cached_property
+    def outcome_counts(self) -> Ints:
+        """(Q,) the number of outcomes of each question, no answer included where it is modelled."""
+        return np.array([len(columns) for columns in self.outcome_columns])
+
+    @cached_property
     def padded_columns(self) -> Ints:
         """(Q, A) those columns, -1 behind the last of each question."""
-        widest = max(map(len, self.outcome_columns))
+        widest = int(self.outcome_counts.max())
         return np.array([np.pad(columns, (0, widest - len(columns)), constant_values=-1) for columns in self.outcome_columns])
 
     @cached_property

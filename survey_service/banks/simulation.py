@@ -21,7 +21,7 @@ PRODUCT = 0.1
 """How much of the time of an entry one takes that is part of a product of matrices: the ticks of a question with many options."""
 TREES = 20
 """How much longer an interview takes where questions depend on others."""
-PLANNED = 3
+PLANNING = 3
 """How much longer a cell takes that is compared for the last two questions (`adaptive/endgame.py`)."""
 
 
@@ -77,7 +77,7 @@ def _most_respondents(bank: Bank) -> int:
     entries = tables.flat.size + PRODUCT * len(sampled) * SAMPLED_PATTERNS * tables.classes**2
     each = max(questions, 1) * entries * (1 if tables.forest is None else TREES)
     if any(survey.stop.endgame == "accuracy" for survey in bank.surveys):
-        each += PLANNED * planned_cells(tables)
+        each += PLANNING * planned_cells(tables)
     return int(min(MOST_WORK / each, MOST_RESPONDENTS))
 
 

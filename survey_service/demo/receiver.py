@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import sys
 import time
 from collections import deque
@@ -44,12 +45,14 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> 
 
 
 class Crm(ThreadingHTTPServer):
-    """The server. `events` are the received messages, the newest last."""
+    """The server, on a socket that listens. `events` are the received messages, the newest last."""
 
     daemon_threads = True
 
-    def __init__(self, port: int, secret: str) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, listener: socket.socket, secret: str) -> None:
+        super().__init__(listener.getsockname(), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
         self.secret = secret
         self.events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
 
@@ -118,9 +121,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
 
-def main(port: str, secret_file: str) -> None:
-    """Serve until the process ends. The secret is read from a file, since every user of the machine can read arguments."""
-    with Crm(int(port), Path(secret_file).read_text(encoding="ascii").strip()) as crm:
+def main(descriptor: str, secret_file: str) -> None:
+    """Serve on an inherited socket until the process ends. The secret is in a file, since every user of the machine can read arguments."""
+    with Crm(socket.socket(fileno=int(descriptor)), Path(secret_file).read_text(encoding="ascii").strip()) as crm:
         crm.serve_forever()
 
 

@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from types import FrameType
+from typing import BinaryIO
 
 from sqlmodel import Session, select
 
@@ -41,13 +43,31 @@ STOP_TIMEOUT = 25.0
 DISCERN = (sys.executable, "-c", "from survey_service.cli.main import main; main()")
 
 
+@dataclass
+class Program:
+    """A process of the demo: its command, and the socket that it inherits."""
+
+    command: Sequence[str]
+    listener: socket.socket | None = None
+
+    def start(self, environment: Mapping[str, str], log: BinaryIO) -> "subprocess.Popen[bytes]":
+        """Start the process and close its socket here, so that nothing listens on the port after the process has ended."""
+        inherited = () if self.listener is None else (self.listener.fileno(),)
+        # A process group of its own: otherwise Ctrl-C would reach all processes at once, and not in order.
+        child = subprocess.Popen(self.command, env=environment, stdout=log, stderr=log, start_new_session=True, pass_fds=inherited)  # noqa: S603
+        if self.listener is not None:
+            self.listener.close()
+        return child
+
+
 def run(port: int, banks: Sequence[tuple[Bank, str]] = ()) -> None:
     """Start all processes, print their addresses, and stop all on Ctrl-C, SIGTERM, or when one of them ends.
 
     `banks` are published beside the example, each with its text. Raises Conflict for a survey id of another bank.
     """
     VAR.mkdir(exist_ok=True)
-    web, hook = _free_ports(port, 2)
+    web_socket, hook_socket = listen_from(port, 2)
+    web, hook = (listener.getsockname()[1] for listener in (web_socket, hook_socket))
     if web != port:
         _say(f"Port {port} is taken: using {web}.")
     secret_file = VAR / "demo-webhook-secret"
@@ -56,13 +76,15 @@ def run(port: int, banks: Sequence[tuple[Bank, str]] = ()) -> None:
         secret_file.unlink(missing_ok=True)
     environment = _environment(web, hook)
     link = _prepare(Settings.from_env(environment), f"http://127.0.0.1:{hook}/hook", secret_file, web, banks)
-    commands: Mapping[str, Sequence[str]] = {
-        "receiver": (sys.executable, "-m", "survey_service.demo.receiver", str(hook), str(secret_file)),
-        "worker": (*DISCERN, "worker"),
-        "web": (*DISCERN, "serve", "--bind", f"127.0.0.1:{web}"),
+    programs = {
+        "receiver": Program(
+            [sys.executable, "-m", "survey_service.demo.receiver", str(hook_socket.fileno()), str(secret_file)], hook_socket
+        ),
+        "worker": Program([*DISCERN, "worker"]),
+        "web": Program([*DISCERN, "serve", "--bind", f"fd://{web_socket.fileno()}"], web_socket),
     }
     ended: SimpleQueue[str] = SimpleQueue()
-    with _signals_to(ended), _children(commands, environment, ended):
+    with _signals_to(ended), _children(programs, environment, ended):
         if (stopped := _wait_until_ready(web, hook, ended)) is None:
             for own, _ in banks:
                 _say("".join(f"\n  {own.id}: http://127.0.0.1:{web}/s/{survey.id}" for survey in own.surveys))
@@ -145,22 +167,26 @@ def _write_private(file: Path, text: str) -> None:
     file.write_text(text, encoding="ascii")
 
 
-def _free_ports(first: int, count: int) -> list[int]:
-    """Return the first `count` free ports from `first` on."""
-    ports = [port for port in range(first, min(first + PORTS_TRIED, 65536)) if _is_free(port)][:count]
-    if len(ports) < count:
+def listen_from(first: int, count: int) -> list[socket.socket]:
+    """Return sockets that listen on the first `count` free ports from `first` on. Raises SystemExit if there are not enough.
+
+    The demo's processes inherit the sockets, so that nothing else takes a port while they start.
+    """
+    tried = range(first, min(first + PORTS_TRIED, 65536))
+    listeners = list(islice((listener for port in tried if (listener := _listen_on(port)) is not None), count))
+    if len(listeners) < count:
+        for listener in listeners:
+            listener.close()
         raise SystemExit(f"No free port between {first} and {first + PORTS_TRIED}: choose another with discern demo --port.")
-    return ports
+    return listeners
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+def _listen_on(port: int) -> socket.socket | None:
+    """Return a socket that listens on a port, or None if the port is taken."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        return None
 
 
 @contextmanager
@@ -179,16 +205,14 @@ def _signals_to(ended: "SimpleQueue[str]") -> Iterator[None]:
 
 
 @contextmanager
-def _children(commands: Mapping[str, Sequence[str]], environment: Mapping[str, str], ended: "SimpleQueue[str]") -> Iterator[None]:
+def _children(programs: Mapping[str, Program], environment: Mapping[str, str], ended: "SimpleQueue[str]") -> Iterator[None]:
     """Run the demo's processes. One that ends puts its name into the queue. On exit all are stopped, the last started first."""
     running: list[subprocess.Popen[bytes]] = []
     try:
-        for name, command in commands.items():
+        for name, program in programs.items():
             with (VAR / f"demo-{name}.log").open("wb") as log:
-                # A process group of its own: otherwise Ctrl-C would reach all processes at once, and not in order.
-                child = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
-            running.append(child)
-            Thread(target=_report, args=(child, name, ended), daemon=True).start()
+                running.append(program.start(environment, log))
+            Thread(target=_report, args=(running[-1], name, ended), daemon=True).start()
         yield
     finally:
         for child in reversed(running):

@@ -1,6 +1,7 @@
 """The demo's CRM accepts signed messages only."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,7 +24,7 @@ def headers_of(secret: str = SECRET, body: bytes = BODY, at: float | None = None
 
 @pytest.fixture
 def crm() -> Iterator[Crm]:
-    with Crm(0, SECRET) as server:
+    with Crm(socket.create_server(("127.0.0.1", 0)), SECRET) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield server
@@ -32,7 +33,7 @@ def crm() -> Iterator[Crm]:
 
 
 def call(crm: Crm, method: str, path: str, body: bytes | None = None, headers=None) -> tuple[int, dict]:
-    with closing(HTTPConnection("127.0.0.1", crm.server_port, timeout=5)) as connection:
+    with closing(HTTPConnection("127.0.0.1", crm.server_address[1], timeout=5)) as connection:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
         return response.status, json.loads(response.read())

@@ -1,3 +1,6 @@
+# Compiled modules are kept: hundreds of tests start programs, and each program would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: dist install run test unit image-test widget lint audit bench fuzz lock clean
 
 install:  ## the environment in .venv, with the discern command

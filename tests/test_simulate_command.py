@@ -91,7 +91,7 @@ def test_questions_of_every_type_are_simulated(tmp_path):
 def test_skips_lower_accuracy_and_dropout_loses_respondents():
     """Both can be simulated before publishing."""
     bank = read_bank(EXAMPLE.read_bytes(), EXAMPLE.name)
-    good, bad = (figures(simulate_survey(bank, Options("website", 3000, 1, rate, rate))) for rate in (0.0, 0.3))
+    good, bad = (figures(simulate_survey(bank, Options("website", 1000, 1, rate, rate))) for rate in (0.0, 0.3))
 
     assert bad["accuracy"]["mean"] < good["accuracy"]["mean"] - 0.05
     assert good["lost"] == {"share": 0, "after_questions": {}}

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
-from scipy.special import xlogy
-from scipy.stats import norm
+from scipy.special import ndtri, xlogy
 
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.learning.cross_validation import Fold, TrainingSet
@@ -135,7 +134,7 @@ class HeldOut:
         """
         size = len(self.gain)
         both, noise = self.gain + self.gain.T, np.sqrt((self.square + self.square.T) * 2)
-        kept: Bools = both > norm.isf(min(chance / max(size * (size - 1) / 2, 1), 0.5)) * noise
+        kept: Bools = both > -ndtri(min(chance / max(size * (size - 1) / 2, 1), 0.5)) * noise
         np.fill_diagonal(kept, False)
         return kept
 

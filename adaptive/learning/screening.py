@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.learning.cross_validation import Fold, TrainingSet
@@ -34,7 +34,7 @@ def informative_no_answers(training: TrainingSet, folds: Sequence[Fold], pseudo_
         log_ratio = _log_ratio(answers.silent[fold.held_out], fold.truth, rates, pooled) * asked[fold.held_out]
         gain += log_ratio.sum(axis=0)
         square += (log_ratio**2).sum(axis=0)
-    significant = varying & (gain > norm.isf(CHANCE / max(varying.sum(), 1)) * np.sqrt(square))
+    significant = varying & (gain > -ndtri(CHANCE / max(varying.sum(), 1)) * np.sqrt(square))
     return {int(q): float(gain[q]) for q in np.flatnonzero(significant)}
 
 

@@ -181,6 +181,7 @@ class DiscernApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Return the OpenAPI document."""
         with self._lock:
             if self._document is None:
+                self._describe_errors()
                 for blueprint in self._blueprints:
                     blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
                     self.spec.tag({"name": blueprint.name, "description": blueprint.description})
@@ -201,6 +202,9 @@ class DiscernApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         return response
 
     def _register_responses(self) -> None:
+        """Do nothing when the application is created: `document` registers the error responses."""
+
+    def _describe_errors(self) -> None:
         # Error responses are documented under the default content type, which is not theirs; there is no public setting for it.
         self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
         super()._register_responses()

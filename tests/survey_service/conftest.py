@@ -14,6 +14,27 @@ if TYPE_CHECKING:
     from tests.survey_service.webhooks.world import World
 
 
+@pytest.fixture(scope="session", autouse=True)
+def builders_compiled_once() -> Iterator[None]:
+    """Compile the functions that build URLs once for all applications: for every one of them it takes half of the time of its creation.
+
+    They depend on the rule alone.
+    """
+    from werkzeug.routing import Rule
+
+    compile_builder, known = Rule._compile_builder, {}
+
+    def compiled_once(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, rule.subdomain, tuple((rule.defaults or {}).items()), append_unknown)
+        if key not in known:
+            known[key] = compile_builder(rule, append_unknown)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compiled_once)
+        yield
+
+
 @pytest.fixture
 def service(database_url: str) -> Iterator[Service]:
     """A service for each test."""

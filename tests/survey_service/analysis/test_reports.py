@@ -71,7 +71,7 @@ class Page(HTMLParser):
 
 def simulated(folder, bank=EXAMPLE, *more):
     out = folder / "out.html"
-    done = CliRunner().invoke(main, ["simulate", str(bank), "--respondents", "200", "--report", str(out), *more])
+    done = CliRunner().invoke(main, ["simulate", str(bank), "--respondents", "60", "--report", str(out), *more])
     assert done.exit_code == 0, done.output
     return out.read_text(encoding="utf-8")
 

@@ -81,6 +81,22 @@ def store_belief(
 
     The contact's row must be locked. Without `explain` the change has no explanation, which costs as much as the inference.
     """
+    change = _change(contact, inferred, sequence, reason, now, explain=explain)
+    _store(session, [(change.belief, inferred.previous is None)])
+    return change
+
+
+def store_beliefs(
+    session: Session, inferred: Sequence[tuple[Contact, InferredBelief, int]], reason: str, now: datetime, *, explain: bool = True
+) -> list[BeliefChange]:
+    """Do as `store_belief` for each contact with its belief and its number, in a constant number of statements."""
+    changes = [_change(contact, of_contact, sequence, reason, now, explain=explain) for contact, of_contact, sequence in inferred]
+    _store(session, [(change.belief, item[1].previous is None) for change, item in zip(changes, inferred, strict=True)])
+    return changes
+
+
+def _change(contact: Contact, inferred: InferredBelief, sequence: int, reason: str, now: datetime, *, explain: bool) -> BeliefChange:
+    """Return what a belief changes; the row is not stored yet."""
     bank, evidence, previous = inferred.evidence.bank, inferred.evidence, inferred.previous
     threshold = previous.threshold if inferred.threshold is None and previous is not None else inferred.threshold
     reported = _reported_prior(bank) if previous is None else previous.told or {}
@@ -99,8 +115,8 @@ def store_belief(
         "updated_at": now,
         "sequence": sequence,
     }
-    stored = _store(session, contact, bank, belief, is_new=previous is None)
-    return BeliefChange(contact, stored, bank, reason, now, is_material, newly_decided, explanation(evidence) if explain else ())
+    row = instance(Belief, {"contact_id": contact.id, "bank": bank.bank.id, **belief})
+    return BeliefChange(contact, row, bank, reason, now, is_material, newly_decided, explanation(evidence) if explain else ())
 
 
 def previous_beliefs(session: Session, contacts: Sequence[Contact], bank: CompiledBank) -> dict[str, PreviousBelief]:
@@ -110,17 +126,15 @@ def previous_beliefs(session: Session, contacts: Sequence[Contact], bank: Compil
     return {contact_id: PreviousBelief(*of_contact) for contact_id, *of_contact in session.execute(mine)} if contacts else {}
 
 
-def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mapping[str, Any], *, is_new: bool) -> Belief:
-    """Write the row with a plain statement and return it. A session that had read the row before reads it again."""
-    key = {"contact_id": contact.id, "bank": bank.bank.id}
-    if is_new:
-        _NEW.run(session, {**key, **belief})
-    else:
-        _CHANGED.run(session, {**belief, "its_contact_id": contact.id, "its_bank": bank.bank.id})
-    held = session.identity_map.get(identity_key(Belief, (contact.id, bank.bank.id)))
-    if held is not None:
-        session.expire(held)
-    return instance(Belief, {**key, **belief})
+def _store(session: Session, beliefs: Sequence[tuple[Belief, bool]]) -> None:
+    """Write rows, each with whether it is new, with plain statements. A session that had read a row before reads it again."""
+    _NEW.run(session, *(row.__dict__ for row, is_new in beliefs if is_new))
+    changed = [row.__dict__ for row, is_new in beliefs if not is_new]
+    _CHANGED.run(session, *({**row, "its_contact_id": row["contact_id"], "its_bank": row["bank"]} for row in changed))
+    for row, _ in beliefs:
+        held = session.identity_map.get(identity_key(Belief, (row.contact_id, row.bank)))
+        if held is not None:
+            session.expire(held)
 
 
 def _reported_prior(bank: CompiledBank) -> dict[str, Any]:

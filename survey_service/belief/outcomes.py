@@ -12,9 +12,11 @@ from sqlmodel import Session, col
 from question_bank.definitions import Bank
 from question_bank.journeys import plain_value
 from survey_service.store.banks import Banks
-from survey_service.store.bulk import dialect_of, insert_into
+from survey_service.store.bulk import insert_given, text_of, to_parameter
+from survey_service.store.session import Prepared
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.figures import AttributeOutcome, StageCheck
+from survey_service.store.tables.metadata import metadata
 
 
 def awaited_values(bank: Bank) -> set[tuple[str, str]]:
@@ -38,9 +40,15 @@ def record_outcomes(session: Session, banks: Banks, contact: Contact, before: Ma
 
 def request_checks(session: Session, contact_ids: Iterable[str], due: datetime) -> None:
     """Ask for a look at the stages of these contacts at `due`, or earlier where that was asked for."""
-    rows = [{"contact_id": contact_id, "due": due} for contact_id in sorted(set(contact_ids))]
-    if not rows:
-        return
-    new = insert_into(dialect_of(session), StageCheck)
+    rows = [{"contact_id": contact_id, "due": text_of(due)} for contact_id in sorted(set(contact_ids))]
+    if rows:
+        _REQUEST.run(session, {"given": to_parameter(rows)})
+
+
+def _request(dialect: str) -> Any:
+    new = insert_given(dialect, metadata.tables["stage_check"], ["contact_id", "due"])
     earlier = new.excluded["due"] < col(StageCheck.due)
-    session.execute(new.on_conflict_do_update(index_elements=["contact_id"], set_={"due": new.excluded["due"]}, where=earlier), rows)
+    return new.on_conflict_do_update(index_elements=["contact_id"], set_={"due": new.excluded["due"]}, where=earlier)
+
+
+_REQUEST = Prepared(_request)

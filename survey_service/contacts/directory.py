@@ -12,9 +12,9 @@ from survey_service.contacts.schemas import ContactReference
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.outbox import messages
-from survey_service.store.bulk import dialect_of, is_listed, is_one_of, to_list
+from survey_service.store.bulk import dialect_of, insert_given, is_listed, is_one_of, text_of, to_list, to_parameter
 from survey_service.store.contact_locks import lock_contacts, lock_owner, lock_present
-from survey_service.store.session import Prepared, inserted, lock_by_name
+from survey_service.store.session import Prepared, lock_by_name
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import OWN_SYSTEM, Contact, ExternalId, SurveySession, metadata
 from survey_service.store.tables.inbound import ErasedId
@@ -35,7 +35,9 @@ _OWNERS = Prepared(
         ExternalId.system == bindparam("system"), is_listed(dialect, ExternalId.value, "external_ids")
     )
 )
-_NEW_CONTACT, _NEW_EXTERNAL_ID = inserted(metadata.tables["contact"]), inserted(metadata.tables["external_id"])
+_CONTACT, _EXTERNAL_ID = metadata.tables["contact"], metadata.tables["external_id"]
+_NEW_CONTACTS = Prepared(lambda dialect: insert_given(dialect, _CONTACT, [column.name for column in _CONTACT.c]))
+_NEW_EXTERNAL_IDS = Prepared(lambda dialect: insert_given(dialect, _EXTERNAL_ID, [column.name for column in _EXTERNAL_ID.c]))
 BLANK: Mapping[str, Any] = {
     **dict.fromkeys(("email", "email_sha256", "merged_into", "erased_at")),
     **{"sequence": 0, "attributes": {}, "consent": {}, "labels": {}, "priors": {}, "merged_from": []},
@@ -182,7 +184,9 @@ def find_or_create_all(
     contacts |= _lock_all(session, system, missing)  # another transaction may have created them before we got the lock
     erased = find_erased_ids(session, keyring, [(system, external_id) for external_id in missing])
     created = {value: new_id("ct") for value in missing if value not in contacts and (system, value) not in erased}
-    _NEW_CONTACT.run(session, *({**BLANK, "id": contact_id, "created_at": now, "updated_at": now} for contact_id in created.values()))
+    if created:
+        blank = {**BLANK, "created_at": text_of(now), "updated_at": text_of(now)}
+        _NEW_CONTACTS.run(session, {"given": to_parameter([{**blank, "id": contact_id} for contact_id in created.values()])})
     _insert_external_ids(session, system, created)
     stored = lock_contacts(session, created.values())
     return contacts | {value: stored[contact_id] for value, contact_id in created.items()}
@@ -204,8 +208,9 @@ def add_external_ids(session: Session, keyring: Keyring, system: str, owners: Ma
 
 
 def _insert_external_ids(session: Session, system: str, owners: Mapping[str, str], kind: str = "id") -> None:
-    rows = ({"system": system, "value": value, "type": kind, "contact_id": contact_id} for value, contact_id in owners.items())
-    _NEW_EXTERNAL_ID.run(session, *rows)
+    rows = [{"system": system, "value": value, "type": kind, "contact_id": contact_id} for value, contact_id in owners.items()]
+    if rows:
+        _NEW_EXTERNAL_IDS.run(session, {"given": to_parameter(rows)})
 
 
 def owners_of(session: Session, system: str, external_ids: Sequence[str]) -> dict[str, str]:

@@ -68,7 +68,7 @@ def _recompute_batch(session: Session, bank: CompiledBank, version: int, contact
         select(Belief).where(Belief.bank == bank.bank.id, col(Belief.contact_id).in_([contact.id for contact in contacts]))
     )
     beliefs = {belief.contact_id: belief for belief in stored}
-    changed = 0
+    changed = []
     for contact, evidence in zip(contacts, evidence_about_all(session, contacts, bank, now), strict=True):
         belief = beliefs.get(contact.id)
         probabilities = believe(bank.tables, evidence.evidence)[0]
@@ -76,8 +76,7 @@ def _recompute_batch(session: Session, bank: CompiledBank, version: int, contact
         same = belief is None and not evidence.has_evidence
         same |= all(abs(old.get(name, -1) - p) <= PROBABILITY_TOLERANCE for name, p in zip(bank.personas, probabilities, strict=True))
         if not same:
-            changed += 1
             previous = None if belief is None else PreviousBelief(belief.sequence, belief.threshold, belief.told)
-            inferred = InferredBelief(evidence, version, probabilities, previous)
-            publish.store_and_publish(session, contact, inferred, "recomputed", now, lane=BULK)
-    return changed
+            changed.append((contact, InferredBelief(evidence, version, probabilities, previous)))
+    publish.store_and_publish_all(session, changed, "recomputed", now, lane=BULK)
+    return len(changed)

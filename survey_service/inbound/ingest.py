@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import true
 from sqlmodel import Session, select
 
 from question_bank.compile import CompiledBank
@@ -23,12 +22,11 @@ from survey_service.inbound.segment import Identity, SegmentMessage, UnusableMes
 from survey_service.outbox import messages, publish
 from survey_service.outbox.subscribers import all_endpoints
 from survey_service.store.banks import Banks
-from survey_service.store.bulk import insert_into, parameter_table, text_of, to_parameter
+from survey_service.store.bulk import insert_given, text_of, to_parameter
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.session import Prepared
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import OWN_SYSTEM, Contact, ExternalId
-from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.metadata import metadata
 
 ANONYMOUS = "anonymous"
@@ -143,7 +141,7 @@ def _set_attributes(session: Session, contact: Contact, message: SegmentMessage,
         messages.wake(session, contact, now)
     if new:
         contact.attributes, contact.updated_at = {**contact.attributes, **new}, now
-    session.add(contact)
+        session.add(contact)
 
 
 def _event_row(contact: Contact, source: str, message: SegmentMessage, now: datetime) -> dict[str, Any]:
@@ -175,10 +173,7 @@ def _store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[i
 
 
 def _insert_events(dialect: str) -> Any:
-    kinds = {column.name: column.type for column in _EVENT.c if column.name != "id"}
-    given = parameter_table(dialect, **kinds)
-    # SQLite would read ON CONFLICT as part of a join where the SELECT has no condition.
-    rows = insert_into(dialect, ContactEvent).from_select(list(kinds), select(*given.c).where(true()), include_defaults=False)
+    rows = insert_given(dialect, _EVENT, [column.name for column in _EVENT.c if column.name != "id"])
     new = rows.on_conflict_do_nothing(index_elements=["source", "message_id"])
     return new.returning(_EVENT.c.id, _EVENT.c.contact_id)
 
@@ -197,8 +192,8 @@ def _update_beliefs(
         seen = signal_events(session, ids, bank, now)
         changed = [contact_id for contact_id, found in seen.items() if any(sighting.event_id in new_events for sighting in found)]
         contacts = [by_id[contact_id] for contact_id in sorted(changed)]
-        for contact, inferred in zip(contacts, infer_beliefs(session, contacts, bank, version, now), strict=True):
-            publish.store_and_publish(session, contact, inferred, "signal", now, endpoints=endpoints)
+        inferred = list(zip(contacts, infer_beliefs(session, contacts, bank, version, now), strict=True))
+        publish.store_and_publish_all(session, inferred, "signal", now, endpoints=endpoints)
 
 
 def has_crm_id(session: Session, contact: Contact) -> bool:

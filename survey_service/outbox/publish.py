@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from question_bank.compile import CompiledBank
-from survey_service.belief.belief import BeliefChange, InferredBelief, explanation, store_belief
+from survey_service.belief.belief import BeliefChange, InferredBelief, explanation, store_belief, store_beliefs
 from survey_service.belief.evidence import evidence_about
 from survey_service.outbox import events, messages, pending_work, resync
 from survey_service.outbox.debounce import PendingUpdate, SendWindow, send_window
@@ -52,6 +52,23 @@ def store_and_publish(
     if known:
         publish_belief_change(session, replace(change, is_material=True) if always else change, ended, now, lane, known, names)
     return change
+
+
+def store_and_publish_all(
+    session: Session,
+    inferred: Sequence[tuple[Contact, InferredBelief]],
+    reason: str,
+    now: datetime,
+    *,
+    lane: str = INTERACTIVE,
+    endpoints: Sequence[Subscriber] | None = None,
+) -> None:
+    """Do as `store_and_publish` for many contacts, which must be locked. What does not depend on endpoints takes few statements."""
+    known = all_endpoints(session) if endpoints is None else endpoints
+    numbered = [(contact, of_contact, next_sequence(session, contact, after=of_contact.previous)) for contact, of_contact in inferred]
+    for change in store_beliefs(session, numbered, reason, now, explain=bool(known)):
+        if known:
+            publish_belief_change(session, change, False, now, lane, known)
 
 
 def publish_belief_change(

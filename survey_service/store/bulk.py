@@ -16,12 +16,14 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Select,
+    Table,
     Text,
     bindparam,
     cast,
     column,
     func,
     select,
+    true,
     type_coerce,
     types,
 )
@@ -50,6 +52,13 @@ def parameter_table(dialect: str, **columns: TypeEngine[Any]) -> FromClause:
     each = func.json_each(GIVEN).table_valued("value")
     found = [type_coerce(func.json_extract(each.c.value, f"$.{name}"), kind).label(name) for name, kind in columns.items()]
     return select(*found).subquery("given")
+
+
+def insert_given(dialect: str, table: Table, columns: Sequence[str]) -> Any:
+    """Return the INSERT of the rows in the parameter `given`, which `to_parameter` makes, with these columns."""
+    given = parameter_table(dialect, **{name: table.c[name].type for name in columns})
+    # SQLite would read ON CONFLICT as part of a join where the SELECT has no condition.
+    return insert_into(dialect, table).from_select(list(columns), select(*given.c).where(true()), include_defaults=False)
 
 
 def as_json_list(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:

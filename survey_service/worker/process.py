@@ -24,6 +24,8 @@ from survey_service.ops import logs
 from survey_service.ops.heartbeat import BEAT_SECONDS, Heartbeat
 from survey_service.outbox import messages, pending_work
 from survey_service.settings import Settings
+from survey_service.store.faults import contained
+from survey_service.store.postgresql import analyze_grown_tables
 from survey_service.store.session import DATABASE_AWAY, Store
 from survey_service.store.tables.webhooks import Endpoint
 from survey_service.webhooks import dispatch
@@ -56,6 +58,8 @@ def run(settings: Settings, once: bool = False) -> None:
         worker = Worker(settings, store)
         worker.check_secrets()
         if once:
+            with contained("statistics of the planner"):
+                worker.analyze_grown_tables()
             maintenance_process.run_maintenance(settings, Event().wait, until=utc_now())
             worker.start(until=utc_now())
             worker.join()
@@ -76,7 +80,7 @@ class Worker:
         self._stop, self._idle, self._crm_idle = Event(), Lock(), Lock()
         keys, policy = Keyring(settings.secret_keys), Policy(settings.allow_private_targets)
         self._sender = Sender(store, keys, policy, clock, enough=self._stop.is_set)
-        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 3, thread_name_prefix="worker")
+        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 4, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
         self._heartbeat = Heartbeat(store, clock)
         self._stop_requests: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
@@ -99,7 +103,8 @@ class Worker:
         self._futures = [self._threads.submit(self._deliver, until, *thread) for thread in threads]
         self._futures += [self._threads.submit(self._sync_crm, until) for _ in range(CRM_THREADS)]
         if until is None:
-            self._futures += [self._threads.submit(item) for item in (self._run_maintenance, self._run_attribution, self._beat)]
+            chores = (self._run_maintenance, self._run_attribution, self._analyze, self._beat)
+            self._futures += [self._threads.submit(chore) for chore in chores]
         for future in self._futures:
             future.add_done_callback(self.request_stop)
 
@@ -144,6 +149,19 @@ class Worker:
 
         self._repeat(beat, BEAT_SECONDS)
         self._heartbeat.stop()
+
+    def analyze_grown_tables(self) -> None:
+        """Let PostgreSQL plan its statements anew where tables have grown."""
+        if self._store.engine.dialect.name == "postgresql":
+            with self._store.fast_connection() as connection:
+                analyze_grown_tables(connection)
+
+    def _analyze(self) -> None:
+        def work() -> bool:
+            self.analyze_grown_tables()
+            return False
+
+        self._repeat(work, MAINTENANCE_SECONDS)
 
     def _run_maintenance(self) -> None:
         pruned = -PRUNE_SECONDS

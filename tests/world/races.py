@@ -205,8 +205,7 @@ class Races:
                     kept = connection.execute(text("SELECT * FROM contact WHERE id = :id"), {"id": row["merged_into"]}).mappings().one()
                     wrong += [f"{contact_id} is merged into a merged contact"] if kept["merged_into"] is not None else []
                 wrong += _after_erasure(connection, contact_id)
-            orphan = text("SELECT count(*) FROM answer a JOIN survey_session s ON s.id = a.session_id WHERE a.contact_id <> s.contact_id")
-            wrong += ["an answer and its session belong to different contacts"] if connection.execute(orphan).scalar_one() else []
+            wrong += _answers_apart(connection, scene)
         return wrong
 
 
@@ -250,6 +249,16 @@ def left_on(connection: Any, contact: Any) -> list[str]:
         wrong += [f"the {state} contact has rows in {table}"] if found.scalar_one() else []
     links = connection.execute(text("SELECT count(*) FROM link WHERE contact_id = :id AND revoked_at IS NULL"), {"id": contact["id"]})
     return wrong + ([f"the {state} contact has a link that works"] if links.scalar_one() else [])
+
+
+def _answers_apart(connection: Any, scene: Scene) -> list[str]:
+    """Return whether an answer of the scene belongs to another contact than its session."""
+    people = [scene.person, *([scene.stranger] if "identify" in scene.acts else [])]
+    apart = text(
+        "SELECT count(*) FROM answer a JOIN survey_session s ON s.id = a.session_id WHERE s.id = :id AND a.contact_id <> s.contact_id"
+    )
+    found = sum(connection.execute(apart, {"id": person.session}).scalar_one() for person in people)
+    return ["an answer and its session belong to different contacts"] if found else []
 
 
 def _after_erasure(connection: Any, contact_id: str) -> list[str]:

@@ -90,7 +90,7 @@ def _measure(kind: str, url: str, events: int, share: float) -> None:
     print(f"{kind}: {events} events beside {CLIENTS} respondents who answer without a pause")
     print(f"{kind}: accepted in {accepted:.1f} s, evaluated {evaluated:.1f} s after the first was sent: {rate:.0f} a second")
     print(f"{kind}: the raw driver inserts {raw:.0f} a second; {rate / raw:.3f} of it")
-    print(f"{kind}: an answer's p95 is {p95[1] / p95[0]:.2f} times that without events", flush=True)
+    print(f"{kind}: an answer's p95 is {p95[1] / p95[0]:.2f} times that without events, {p95[0] * 1e3:.0f} ms", flush=True)
 
 
 def _waiting(url: str) -> int:

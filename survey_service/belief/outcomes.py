@@ -3,7 +3,7 @@
 Attributes have no history, so that the changes to these values are kept in a table of their own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -35,12 +35,12 @@ def record_outcomes(session: Session, banks: Banks, contact: Contact, before: Ma
         return
     session.add_all([AttributeOutcome(contact_id=contact.id, name=name, value=value, at=now) for name, value in sorted(changed & wanted)])
     session.flush()
-    request_checks(session, [contact.id], now)
+    request_checks(session, {contact.id: now})
 
 
-def request_checks(session: Session, contact_ids: Iterable[str], due: datetime) -> None:
-    """Ask for a look at the stages of these contacts at `due`, or earlier where that was asked for."""
-    rows = [{"contact_id": contact_id, "due": text_of(due)} for contact_id in sorted(set(contact_ids))]
+def request_checks(session: Session, due: Mapping[str, datetime]) -> None:
+    """Ask for a look at the stages of these contacts, each at its time, or earlier where that was asked for."""
+    rows = [{"contact_id": contact_id, "due": text_of(due[contact_id])} for contact_id in sorted(due)]
     if rows:
         _REQUEST.run(session, {"given": to_parameter(rows)})
 

@@ -79,7 +79,7 @@ def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages:
     newest = banks.newest(session) if new_events else []
     plan_questions(session, newest, new_events, now)
     if any(bank.bank.journeys for bank, _ in newest):
-        request_checks(session, new_events.values(), now)
+        request_checks(session, dict.fromkeys(new_events.values(), now))
     _update_beliefs(session, newest, new_events, [item for item in contacts.values() if isinstance(item, Contact)], now)
     return result
 

@@ -27,8 +27,8 @@ from survey_service.outbox.pending_work import due_batches
 from survey_service.store.banks import Banks, transact
 from survey_service.store.bulk import dialect_of, insert_into, is_one_of
 from survey_service.store.faults import FAULT, contained, wait_after
+from survey_service.store.pauses import pause_after
 from survey_service.store.session import Store
-from survey_service.store.tables.core import SurveySession
 from survey_service.store.tables.inbound import IntakeBatch, IntakeLeftOut
 
 log = logging.getLogger("discern.intake")
@@ -62,13 +62,7 @@ class Pace:
 
 LEAST_A_SLICE, MOST_A_SLICE = 25, 500
 THREADS = 2
-SECONDS_A_SLICE = {"sqlite": 0.02, "postgresql": 0.2}
-PAUSE = {"sqlite": 0.5, "postgresql": 0.0}
-"""How long nothing is written after a slice, in durations of the slice: SQLite has one writer."""
-PAUSE_FOR_RESPONDENTS = {"sqlite": 2.0, "postgresql": 0.5}
-"""The same while somebody answers: the rest of the time the processors, and SQLite's lock, are for respondents."""
-ANSWERING = timedelta(seconds=2)
-"""How long after an answer respondents are taken to go on answering."""
+SECONDS_A_SLICE = {"sqlite": 0.015, "postgresql": 0.2}
 
 FIELDS = {item.name for item in fields(SegmentMessage)}
 """What this version knows of a message: a newer version, which accepts messages at the same time, may write more."""
@@ -125,20 +119,15 @@ def _evaluate_slices(
         with store.reading() as session:
             if session.execute(due_batches(due_by or clock()).limit(1)).first() is None:
                 return found
-            pause = (PAUSE_FOR_RESPONDENTS if is_anyone_answering(session, clock()) else PAUSE)[dialect]
         found, began, used = True, time.perf_counter(), time.thread_time()
         evaluated = _evaluate_slice(store, keys, banks, clock(), due_by or clock(), pace.number)
         if not evaluated:
             return found  # other workers have all of it
         pace.adapt(dialect, evaluated, time.thread_time() - used)
-        sleep((time.perf_counter() - began) * pause)
+        with store.reading() as session:
+            pause = pause_after(session, time.perf_counter() - began, clock())
+        sleep(pause)
     return found
-
-
-def is_anyone_answering(session: Session, now: datetime) -> bool:
-    """Whether some respondent has begun or answered within the last seconds and is not done yet."""
-    answering = select(col(SurveySession.id)).where(col(SurveySession.status) == "open", col(SurveySession.last_at) > now - ANSWERING)
-    return session.execute(answering.limit(1)).first() is not None
 
 
 def _evaluate_slice(store: Store, keys: Keyring, banks: Banks, now: datetime, by: datetime, most: int) -> int:

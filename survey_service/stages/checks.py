@@ -91,7 +91,7 @@ def _changed_beliefs(session: Session, banks: Banks, now: datetime) -> tuple[set
 
 
 def _note(session: Session, changed: Iterable[str], now: datetime, until: datetime) -> None:
-    request_checks(session, changed, now)
+    request_checks(session, dict.fromkeys(changed, now))
     session.merge(RecurringWork(name=BELIEFS_OF_STAGES, done_at=until))
 
 
@@ -112,8 +112,7 @@ def _check(session: Session, banks: Banks, ids: Sequence[str], now: datetime) ->
             if times:
                 later[found.contact.id] = min(*times, later.get(found.contact.id, times[0]))
     session.execute(delete(StageCheck).where(is_one_of(session, StageCheck.contact_id, [*ids, *contacts])))
-    for contact_id, due in later.items():
-        request_checks(session, [contact_id], due)
+    request_checks(session, later)
 
 
 def _on_journeys(session: Session, bank: CompiledBank, version: int, contacts: Sequence[Contact], now: datetime) -> list[OnJourney]:

@@ -4,11 +4,11 @@ It needs compiled banks, and with them the numerical libraries. A process of its
 worker stays small. `maintenance_process` starts it and sends it the settings on its standard input.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from time import monotonic
+from time import monotonic, perf_counter, sleep
 
 from survey_service.attribution.gain import measure_gains
 from survey_service.attribution.runs import rescore_changed
@@ -24,6 +24,7 @@ from survey_service.settings import Settings
 from survey_service.stages import checks
 from survey_service.store.banks import Banks
 from survey_service.store.faults import FaultCounter, contained
+from survey_service.store.pauses import pause_after
 from survey_service.store.session import Store
 from survey_service.worker.child import read_task
 
@@ -31,6 +32,9 @@ LINGER_SECONDS = 10.0
 """It does not end at once, because inbound events seldom come alone."""
 
 PAUSE_SECONDS = 0.2
+
+INTAKE = "events of the intake"
+"""The kind of work that pauses by itself, after each slice."""
 
 
 @dataclass(frozen=True)
@@ -47,32 +51,39 @@ class Maintenance:
     def do(self, until: datetime | None = None) -> bool:
         """Do some of each kind of work. Return whether there was any. With `until` only what was due by then.
 
-        A fault of one kind is logged, and the other kinds go on.
+        A fault of one kind is logged, and the other kinds go on. After each the process pauses for respondents.
         """
-        settings, store, banks = self.settings, self.store, self.banks
         found = False
-        with contained("inbound events"):
-            found |= handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
-        with contained("events of the intake"):
-            found |= intake_queue.evaluate_some(store, Keyring(settings.secret_keys), banks, self.clock, self.pace, due_by=until)
-        with contained("questions of barometers"):
-            keys = Keyring(settings.secret_keys)
-            found |= barometers.ask_some(store, keys, banks, settings.base_url, self.clock, due_by=until)
-        with contained("stages of journeys"):
-            found |= checks.check_some(store, banks, self.clock(), due_by=until)
-        with contained("resync"):
-            found |= publish.resync_some(store, banks, self.clock(), self.faults)
-        with contained("contacts that changed"):
-            found |= rescore_changed(store, banks, self.clock())
-        with contained("attributes that are not allowed any more"):
-            request_runs(store, banks, self.clock())
-        with contained("gains of attribution"):
-            measure_gains(store, banks, self.clock())
-        with contained("expired sessions"):
-            found |= bool(expire_sessions(store, banks, self.clock(), self.faults))
-        with contained("days of surveys"):
-            count_due_days(store, banks, self.clock())
+        for name, work in self._kinds(until).items():
+            with contained(name):
+                began = perf_counter()
+                if work():
+                    found = True
+                    if name != INTAKE:
+                        self._pause_after(perf_counter() - began)
         return found
+
+    def _kinds(self, until: datetime | None) -> Mapping[str, Callable[[], object]]:
+        """Return what does each kind of work, by its name in the log. Each returns whether it found something to do."""
+        settings, store, banks, clock = self.settings, self.store, self.banks, self.clock
+        keys = Keyring(settings.secret_keys)
+        return {
+            "inbound events": lambda: handler.step(store, keys, banks, settings.base_url, clock, due_by=until),
+            INTAKE: lambda: intake_queue.evaluate_some(store, keys, banks, clock, self.pace, due_by=until),
+            "questions of barometers": lambda: barometers.ask_some(store, keys, banks, settings.base_url, clock, due_by=until),
+            "stages of journeys": lambda: checks.check_some(store, banks, clock(), due_by=until),
+            "resync": lambda: publish.resync_some(store, banks, clock(), self.faults),
+            "contacts that changed": lambda: rescore_changed(store, banks, clock()),
+            "attributes that are not allowed any more": lambda: request_runs(store, banks, clock()),
+            "gains of attribution": lambda: measure_gains(store, banks, clock()),
+            "expired sessions": lambda: expire_sessions(store, banks, clock(), self.faults),
+            "days of surveys": lambda: count_due_days(store, banks, clock()),
+        }
+
+    def _pause_after(self, seconds: float) -> None:
+        with self.store.reading() as session:
+            pause = pause_after(session, seconds, self.clock())
+        sleep(pause)
 
     def prune(self) -> None:
         """Delete what is older than the retention."""

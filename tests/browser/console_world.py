@@ -198,7 +198,7 @@ def _live(session: Any, rng: random.Random, now: datetime) -> None:
             reviews[-1] |= {"id": len(reviews), "text": COMPLAINTS[top][number % 2]}
             if number % 9 == 0:
                 approvals.append({"kind": "review", "source_id": len(reviews), "contact_id": contact, "approved_at": now})
-    request_checks(session, [contact for contact, _ in beliefs], now - timedelta(minutes=5))
+    request_checks(session, dict.fromkeys((contact for contact, _ in beliefs), now - timedelta(minutes=5)))
     for table, rows in ((ContactEvent, events), (Review, reviews), (QuoteApproval, approvals)):
         session.execute(insert(table), rows)
 

@@ -12,6 +12,7 @@ from survey_service.contacts.directory import ContactErased
 from survey_service.inbound import intake_queue
 from survey_service.inbound.intake_queue import LEAST_A_SLICE, SECONDS_A_SLICE, Pace
 from survey_service.settings import Limit
+from survey_service.store.pauses import PAUSE
 from survey_service.web.api_keys import create_key
 from survey_service.web.rate_limit import Limits
 from tests.survey_service.contacts.people import belief_of, everything
@@ -302,7 +303,7 @@ def test_a_busy_machine_makes_slices_no_smaller(shop, monkeypatch):
 def test_the_worker_pauses_after_a_slice_while_somebody_answers(shop, monkeypatch):
     """A survey that is not ended and had an act within the last seconds is being answered."""
     for dialect in ("sqlite", "postgresql"):
-        monkeypatch.setitem(intake_queue.PAUSE, dialect, 0.0)
+        monkeypatch.setitem(PAUSE, dialect, 0.0)
     pauses: list[float] = []
 
     def pauses_of_a_batch(number: int) -> list[float]:

@@ -38,8 +38,8 @@ MOST_OUTCOMES = 64
 NEGLIGIBLE = 1e-9
 """A second question that adds less utility is not asked."""
 
-BLOCK_CELLS = 1_000_000
-"""Respondents are planned for in blocks, so that no array has many more numbers."""
+BLOCK_CELLS = 250_000
+"""Respondents are planned for in blocks, so that no array has many more numbers: larger ones leave the cache of a processor."""
 
 Opening = Mapping[int, tuple[int, Bools]]
 """By conditional question: the only question that it depends on, and the (A,) outcome cells of that question that open it."""

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.world import Visitor, World, run_world
 
 INSTALL = "Chromium is not installed: apt-get install chromium, or put it on the PATH"
+LONGEST_WAIT_MS = 30_000
+"""What a page shows may take so long while other tests use all processors: a simulation takes a second on an idle one."""
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -29,6 +31,7 @@ def browser() -> Iterator[Browser]:
     if program is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(INSTALL)
     with sync_playwright() as playwright:
+        expect.set_options(timeout=LONGEST_WAIT_MS)
         running = playwright.chromium.launch(executable_path=program, args=list(QUIET))
         yield running
         running.close()
@@ -48,7 +51,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def make(**settings: Any) -> Page:
         contexts.append(browser.new_context(**{"locale": "en-GB", **settings}))
-        contexts[-1].set_default_timeout(10_000)
+        contexts[-1].set_default_timeout(LONGEST_WAIT_MS)
         return contexts[-1].new_page()
 
     yield make

@@ -5,7 +5,7 @@ from scipy.special import entr
 
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import TINY, UpwardPass
-from adaptive.posterior import Posterior, correlation_weight
+from adaptive.posterior import Evidence, Posterior, correlation_weight, discounts_of_repeats
 from adaptive.tables import Layout, ResponseTables
 
 
@@ -129,19 +129,21 @@ def value_of_information(tables: ResponseTables, posterior: Posterior, actions: 
     return gain if tables.gain_weights is None else gain * tables.gain_weights
 
 
-def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Floats, open_questions: Bools, remaining: Ints) -> Bools:
+def decision_is_final(
+    tables: ResponseTables, evidence: Evidence, posterior: Posterior, actions: Floats, open_questions: Bools, remaining: Ints
+) -> Bools:
     """Return (B,) whether no further answers can change the best action.
 
     The bound is conservative: every open question is given the outcome that most favours another action. Action a stays ahead of b while
     ``sum p(k) max(U[a, k] - U[b, k], 0)`` is at least ``sum p(k) max(U[b, k] - U[a, k], 0)`` times the largest likelihood ratio that so
     many answers can bring about between the personas of the two sums, and times that by which the answers so far may come to count less,
-    where answers are correlated.
+    where answers are correlated or become repeats.
 
     Parameters
     ----------
-    still_open : (B, Q) bool
+    open_questions : (B, Q) bool
         Questions that may still be asked.
-    left : (B,) int
+    remaining : (B,) int
         How many of them, at most.
     """
     ratios = np.broadcast_to(tables.widest_ratios, (len(open_questions), *tables.widest_ratios.shape))
@@ -149,7 +151,8 @@ def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Flo
         ratios = ratios.copy()
         # With answers below it in the tree, a question can carry a larger likelihood ratio than its own table shows.
         ratios[:, tables.forest.questions[posterior.upward.active]] = np.inf
-    best, shrinking = (posterior.classes @ actions.T).argmax(axis=1), _most_discounted(tables, posterior, remaining)
+    best = (posterior.classes @ actions.T).argmax(axis=1)
+    lost = np.concatenate([_most_discounted(tables, posterior, remaining), discounts_of_repeats(evidence, tables, open_questions)], axis=1)
     return np.array(
         [
             _stays_best(
@@ -157,7 +160,7 @@ def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Flo
                 posterior.classes[b],
                 tables.evidence_weight * ratios[b, open_questions[b]],
                 int(remaining[b]),
-                shrinking[b],
+                lost[b] if remaining[b] else lost[b, :0],
             )
             for b, a in enumerate(best)
         ]
@@ -165,19 +168,22 @@ def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Flo
 
 
 def _most_discounted(tables: ResponseTables, posterior: Posterior, remaining: Ints) -> Floats:
-    """Return the (B, K) log-likelihood that the answers so far lose at most when so many more are given; zero without correlation."""
+    """Return the (B, 1, K) log-likelihood that the answers so far lose at most when so many more are given.
+
+    It is (B, 0, K) without correlation.
+    """
     if posterior.correlated is None:
-        return np.zeros_like(posterior.classes)
+        return np.zeros((len(posterior.classes), 0, tables.classes))
     pieces, evidence = posterior.correlated
     now, then = (correlation_weight(many, tables.answer_correlation) for many in (pieces, pieces + remaining))
     lost: Floats = (1 - then / now)[:, None] * evidence
-    return lost
+    return lost[:, None, :]
 
 
-def _stays_best(leads: Floats, belief: Floats, ratios: Floats, remaining: int, shrinking: Floats) -> bool:
+def _stays_best(leads: Floats, belief: Floats, ratios: Floats, remaining: int, lost: Floats) -> bool:
     """Return whether each of (M, K) `leads` over another action stays positive against `remaining` of (open, K, K) log `ratios`.
 
-    `shrinking` is (K,), log-likelihood that each persona may lose besides.
+    `lost` is (L, K), log-likelihoods that may be lost besides.
     """
     for lead in leads:
         worth = belief * lead
@@ -185,7 +191,8 @@ def _stays_best(leads: Floats, belief: Floats, ratios: Floats, remaining: int, s
         if disfavoured.any():
             swings = ratios[:, disfavoured][:, :, worth > 0].max(axis=(1, 2), initial=0.0)
             swing = np.sort(swings)[len(swings) - remaining if remaining < len(swings) else 0 :].sum()
-            swing += max(shrinking[worth > 0].max(initial=-np.inf) - shrinking[disfavoured].min(), 0.0)
+            shrinking = lost[:, worth > 0].max(axis=1, initial=-np.inf) - lost[:, disfavoured].min(axis=1)
+            swing += np.maximum(shrinking, 0.0).sum()
             if np.log(max(worth[~disfavoured].sum(), TINY)) < np.log(-worth[disfavoured].sum()) + swing:
                 return False
     return True

@@ -81,6 +81,25 @@ def repeat_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Fl
     return weights
 
 
+def discounts_of_repeats(evidence: Evidence, tables: ResponseTables, open_questions: Bools) -> Floats:
+    """Return the (B, Q, K) weighted log-likelihood that each answer or skip loses where a further one makes it a repeat of its topic;
+    (B, 0, K) without topics. `open_questions` is (B, Q), those that may still be answered.
+    """
+    if not tables.has_topics:
+        return np.zeros((len(open_questions), 0, tables.classes))
+    rows = np.broadcast_to(evidence.rows, (*evidence.answered.shape, tables.classes))
+    if evidence.hypothetical is not None:
+        question, hypothetical_rows = evidence.hypothetical
+        rows = rows.copy()
+        rows[:, question] = hypothetical_rows
+    same_topic = (tables.topics[:, None] == tables.topics) & (tables.topics >= 0) & ~np.eye(len(tables.topics), dtype=bool)
+    may_precede = np.where(evidence.answered, open_questions @ np.triu(same_topic), open_questions @ same_topic)
+    weights = repeat_weights(evidence.answered, evidence.silent, tables)
+    is_first = weights == (1.0 if tables.question_weights is None else tables.question_weights)
+    lost = np.where(may_precede & is_first & ~tables.in_forest, tables.evidence_weight * (1 - tables.repeat_weight) * weights, 0.0)
+    return lost[:, :, None] * rows
+
+
 def count_evidence(answered: Bools, silent: Bools, tables: ResponseTables) -> Floats:
     """Return the (B,) number of answers and skips that are evidence about the persona."""
     count: Floats = answered @ tables.informative.astype(float) + silent @ (tables.silence > 0).any(axis=1).astype(float)

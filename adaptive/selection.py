@@ -142,9 +142,11 @@ def argmax_allowed(scores: Floats, allowed: Bools) -> Ints:
 def _argmax_allowed(scores: Floats, allowed: Bools) -> tuple[Ints, Bools]:
     """Return that index, arbitrary where nothing is allowed, and (B,) whether anything is allowed."""
     masked = np.where(allowed, scores, -np.inf)
-    best = np.maximum.reduce(masked, axis=1, keepdims=True)
-    first: Ints = (masked >= best * (1 - TIE) - ROUNDING).argmax(axis=1)
-    return first, best[:, 0] > -np.inf
+    threshold = np.maximum.reduce(masked, axis=1, keepdims=True)
+    some: Bools = threshold[:, 0] > -np.inf
+    threshold *= 1 - TIE
+    threshold -= ROUNDING
+    return (masked >= threshold).argmax(axis=1), some
 
 
 def next_questions(
@@ -181,7 +183,7 @@ def next_questions(
         drawn, share = draw_by_score(scores, candidates, draws.draw)
         explored = draws.explore & (drawn >= 0)
         chosen, chance = np.where(explored, drawn, chosen), np.where(explored, share, 1.0)
-    decided = _decision(tables, rules, posterior, progress)
+    decided = _decision(tables, rules, evidence, posterior, progress)
     stop_inputs = (rules.stop, posterior.belief, progress, remaining, worthwhile, decided)
     pending = None
     if rules.first or rules.any_required or rules.pilots is not None:
@@ -198,11 +200,12 @@ _StopInputs = tuple[StopRule, Floats, Progress, Bools, Bools, Bools | None]
 """The arguments of `reason_to_stop`, except for the questions that the author requires."""
 
 
-def _decision(tables: ResponseTables, rules: SurveyRules, posterior: Posterior, progress: Progress) -> Bools | None:
+def _decision(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, posterior: Posterior, progress: Progress) -> Bools | None:
     """Return (B,) whether the best action can no longer change, or None where the survey has no actions."""
     if rules.actions is None:
         return None
-    return decision_is_final(tables, posterior, rules.actions, reachable(tables, rules, progress), progress.limit - progress.taken)
+    remaining = progress.limit - progress.taken
+    return decision_is_final(tables, evidence, posterior, rules.actions, reachable(tables, rules, progress), remaining)
 
 
 def _apply_requirements(

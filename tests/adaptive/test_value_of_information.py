@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive import REASONS, Evidence, MultipleChoice, Progress, ResponseTables, StopRule, SurveyRules, believe, next_questions
+from adaptive import REASONS, Choice, Evidence, MultipleChoice, Progress, ResponseTables, StopRule, SurveyRules, believe, next_questions
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.information import decision_is_final, value_of_information
 from adaptive.posterior import infer, log_evidence
@@ -105,38 +105,41 @@ def test_the_sampled_value_of_many_options_is_close_to_enumeration():
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_final_decision_is_not_changed_by_any_further_answers(seed):
     """If the decision is final, no combination of as many further answers as remain makes another action best.
 
-    Where answers are correlated, further ones lower the weight of the two that are known.
+    Further answers lower the weight of the two that are known where answers are correlated, and where one of an earlier question of the
+    same topic makes a known one a repeat.
     """
     rng = np.random.default_rng(seed)
     weights = {"evidence_weight": rng.choice([0.8, 1.0]), "question_weights": rng.choice([0.5, 1.0, 1.4], 6)}
     correlation = rng.choice([0.0, 0.3])
-    tables = ResponseTables.of(
-        list(rng.dirichlet([2, 2], size=(6, 3))), rng.dirichlet([0.3] * 3), answer_correlation=correlation, **weights
-    )
+    topics = rng.choice([-1, 0, 1], 6) if rng.random() < 0.7 else [-1] * 6
+    shares, prior = list(rng.dirichlet([2, 2], size=(6, 3))), rng.dirichlet([0.3] * 3)
+    questions = [Choice(table, rng.uniform(0.05, 0.4, 3)) for table in shares]
+    tables = ResponseTables.of(questions, prior, topics=topics, repeat_weight=0.1, answer_correlation=correlation, **weights)
     actions = rng.normal(size=(3, 3))
-    left, known = int(rng.integers(0, 4)), tuple(rng.integers(0, 2, 2))
+    left, order = int(rng.integers(0, 4)), rng.permutation(6)
+    known = dict(zip(order[:2].tolist(), rng.integers(0, 3, 2).tolist(), strict=True))
 
     def given(answers):
+        """Outcome 2 is no answer."""
         evidence = Evidence.none(tables)
-        for q, answer in enumerate(answers):
-            if answer is not None:
-                evidence.answered[0, q] = True
-                evidence.rows[0, q] = np.log(tables.questions[q].cells[:, answer])
+        for q, answer in answers.items():
+            (evidence.silent if answer == 2 else evidence.answered)[0, q] = True
+            evidence.rows[0, q] = np.log(tables.questions[q].cells[:, answer])
         return evidence
 
     now = infer(tables, given(known))
-    still_open = np.arange(6)[None] >= 2
-    settled = decision_is_final(tables, now, actions, still_open, np.array([left]))[0]
+    settled = decision_is_final(tables, given(known), now, actions, ~np.isin(np.arange(6), order[:2])[None], np.array([left]))[0]
 
     best = (now.belief[0] @ actions.T).argmax()
     changed = False
-    for answers in product([None, 0, 1], repeat=4):
-        if sum(answer is not None for answer in answers) <= left:
-            changed |= (believe(tables, given((*known, *answers)))[0] @ actions.T).argmax() != best
+    for answers in product([None, 0, 1, 2], repeat=4):
+        more = {int(q): answer for q, answer in zip(order[2:], answers, strict=True) if answer is not None}
+        if len(more) <= left:
+            changed |= (believe(tables, given(known | more))[0] @ actions.T).argmax() != best
     assert not (settled and changed)
 
 
@@ -158,7 +161,33 @@ def test_weights_count_in_whether_a_decision_is_final(prior, last, weights, fina
     evidence.rows[0, :2] = np.log([0.75, 0.25])
     still_open = np.array([[False, False, True]])
 
-    assert decision_is_final(tables, infer(tables, evidence), np.eye(2), still_open, np.array([1])).tolist() == [final]
+    assert decision_is_final(tables, evidence, infer(tables, evidence), np.eye(2), still_open, np.array([1])).tolist() == [final]
+
+
+@pytest.mark.parametrize(
+    ("known", "silent", "topics", "final"),
+    [
+        (1, False, [0, 0], False),  # an answer to the question before would make the known one a repeat
+        (0, False, [0, 0], True),
+        (1, False, [0, 1], True),
+        (0, True, [0, 0], False),  # answers come before skips
+        (0, True, [-1, -1], True),
+    ],
+)
+def test_a_decision_is_not_final_while_its_evidence_may_become_a_repeat(known, silent, topics, final):
+    """One answer or skip makes the first persona likelier, four to one; the other question says next to nothing."""
+    telling, weak = [[0.6, 0.2, 0.2], [0.8, 0.15, 0.05]], [[0.5, 0.4, 0.1], [0.5, 0.4, 0.1]]
+    shares = [np.array(telling if q == known else weak) for q in (0, 1)]
+    questions = [Choice(share[:, :2] / share[:, :2].sum(axis=1, keepdims=True), share[:, 2]) for share in shares]
+    if not silent:
+        questions[known] = Choice(np.array([[0.8, 0.2], [0.2, 0.8]]), np.array([0.1, 0.1]))
+    tables = ResponseTables.of(questions, [0.3, 0.7], topics=topics, repeat_weight=0.1)
+    evidence = Evidence.none(tables)
+    (evidence.silent if silent else evidence.answered)[0, known] = True
+    evidence.rows[0, known] = np.log(tables.questions[known].cells[:, 2 if silent else 0])
+    still_open = np.array([[known != 0, known != 1]])
+
+    assert decision_is_final(tables, evidence, infer(tables, evidence), np.eye(2), still_open, np.array([1])).tolist() == [final]
 
 
 def test_a_survey_stops_when_no_answer_can_change_the_decision():

@@ -14,7 +14,7 @@ from question_bank.files.load import load_stored
 from survey_service.analysis.simulate import Options, figures, simulate_survey
 from survey_service.errors import Invalid
 
-MOST_RESPONDENTS, FEWEST_RESPONDENTS = 5000, 200
+MOST_RESPONDENTS, USUAL_RESPONDENTS, FEWEST_RESPONDENTS = 5000, 1000, 200
 MOST_WORK = 1.5e8
 """Respondents x questions each x entries of the tables: about a second of one processor."""
 PRODUCT = 0.1
@@ -29,11 +29,12 @@ PLANNING = 3
 class SimulationRequest:
     """Which survey to simulate (the only one where none is named), with how many respondents, drawn by which seed.
 
-    `drop_out` is the chance to leave before each question; None as the survey says.
+    Without `respondents` there are `USUAL_RESPONDENTS`, or as many as a bank of this size allows. `drop_out` is the chance to leave before
+    each question; None as the survey says.
     """
 
     survey: str | None = None
-    respondents: int = 1000
+    respondents: int | None = None
     seed: int = 1
     drop_out: float | None = None
 
@@ -43,31 +44,29 @@ def simulate_bank(bank: Bank, request: SimulationRequest) -> dict[str, Any]:
 
     Raises Invalid for a survey that the bank does not have, and for more work than `MOST_WORK`.
     """
-    _check_work(bank, request)
+    respondents = _respondents(bank, request)
     try:
-        simulation = simulate_survey(bank, Options(request.survey, request.respondents, request.seed, drop_out=request.drop_out))
+        simulation = simulate_survey(bank, Options(request.survey, respondents, request.seed, drop_out=request.drop_out))
     except ValueError as wrong:
         raise Invalid(errors=[{"path": "survey", "message": str(wrong).removeprefix("--survey: ")}]) from None
     found, interviews = figures(simulation), simulation.result.interviews
     confidence = simulation.bank.rules[simulation.survey].stop.confidence
     sure = interviews.belief.max(axis=1) >= (1.0 if confidence is None else confidence)
     longest = int(interviews.length.max(initial=0))
-    known = np.bincount(interviews.length[sure], minlength=longest + 1).cumsum() / request.respondents
+    known = np.bincount(interviews.length[sure], minlength=longest + 1).cumsum() / respondents
     return {**found, "sure": [round(float(share), 6) for share in known]}
 
 
-def request_for(bank: Bank, survey: str, drop_out: float | None = None) -> SimulationRequest:
-    """Return a request of as many respondents as a bank of this size allows, up to the usual number, and at least `FEWEST_RESPONDENTS`."""
-    usual = SimulationRequest(survey, drop_out=drop_out)
-    return replace(usual, respondents=max(min(_most_respondents(bank), usual.respondents), FEWEST_RESPONDENTS))
-
-
-def _check_work(bank: Bank, request: SimulationRequest) -> None:
+def _respondents(bank: Bank, request: SimulationRequest) -> int:
+    """Return how many respondents to simulate. Raises Invalid where more are asked for than `MOST_WORK` allows, or where it allows few."""
     most = _most_respondents(bank)
-    if most < 1:
+    if most < (1 if request.respondents else FEWEST_RESPONDENTS):
         raise Invalid("This bank is too large to be simulated here: use discern simulate.")
+    if request.respondents is None:
+        return min(most, USUAL_RESPONDENTS)
     if request.respondents > most:
         raise Invalid(errors=[{"path": "respondents", "message": f"at most {most} for a bank of this size"}])
+    return request.respondents
 
 
 def _most_respondents(bank: Bank) -> int:
@@ -85,14 +84,14 @@ def _most_respondents(bank: Bank) -> int:
 def promise(source: str, survey: str, drop_out: float | None = None) -> dict[str, Any]:
     """Return `simulate_bank` for a published version, given by its stored source; computed once a process."""
     bank = load_stored(source)
-    return simulate_bank(bank, request_for(bank, survey, drop_out))
+    return simulate_bank(bank, SimulationRequest(survey, drop_out=drop_out))
 
 
 @lru_cache(maxsize=64)
 def promise_without(source: str, survey: str, question: str) -> dict[str, Any]:
     """Return `simulate_bank` for a published version whose survey does not ask one of its questions. Raises Invalid for its only one."""
     changed = _without(load_stored(source), survey, question)
-    return simulate_bank(changed, request_for(changed, survey))
+    return simulate_bank(changed, SimulationRequest(survey))
 
 
 def _without(bank: Bank, survey_id: str, question: str) -> Bank:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from question_bank.files.load import read_bank
-from survey_service.banks.simulation import SimulationRequest, request_for, simulate_bank
+from survey_service.banks.simulation import SimulationRequest, simulate_bank
 from survey_service.errors import Invalid
 from survey_service.web.api_keys import create_key
 from tests.survey_service.contacts.people import respondent
@@ -186,7 +186,7 @@ def test_many_ticks_of_many_personas_are_not_simulated_for_a_request():
     }
 
     with pytest.raises(Invalid) as refused:
-        simulate_bank(read_bank(json.dumps(bank)), SimulationRequest("ask"))
+        simulate_bank(read_bank(json.dumps(bank)), SimulationRequest("ask", respondents=1000))
 
     most = re.fullmatch(r"at most (\d+) for a bank of this size", refused.value.errors[0]["message"])
-    assert request_for(read_bank(json.dumps(bank)), "ask").respondents == int(most[1])
+    assert simulate_bank(read_bank(json.dumps(bank)), SimulationRequest("ask"))["respondents"] == int(most[1])

@@ -101,7 +101,6 @@ class SimulationQuerySchema(StrictSchema):
 
     survey = fields.String(validate=validate.Length(1, 64), metadata={"description": "May be left out where the bank has one survey"})
     respondents = fields.Integer(
-        load_default=None,
         validate=validate.Range(1, MOST_RESPONDENTS),
         metadata={"description": "1000 where it is left out, or as many as a bank of this size allows"},
     )

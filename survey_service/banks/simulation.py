@@ -17,6 +17,7 @@ from survey_service.errors import Invalid
 MOST_RESPONDENTS, USUAL_RESPONDENTS, FEWEST_RESPONDENTS = 5000, 1000, 200
 MOST_WORK = 1.5e8
 """Respondents x questions each x entries of the tables: about a second of one processor."""
+TOO_LARGE = "This bank is too large to be simulated here: use discern simulate."
 PRODUCT = 0.1
 """How much of the time of an entry one takes that is part of a product of matrices: the ticks of a question with many options."""
 TREES = 20
@@ -57,11 +58,18 @@ def simulate_bank(bank: Bank, request: SimulationRequest) -> dict[str, Any]:
     return {**found, "sure": [round(float(share), 6) for share in known]}
 
 
+def simulate_usual(bank: Bank, survey: str, drop_out: float | None = None) -> dict[str, Any]:
+    """Return `simulate_bank` with the usual number of respondents. Raises Invalid where the bank allows fewer than `FEWEST_RESPONDENTS`."""
+    if _most_respondents(bank) < FEWEST_RESPONDENTS:
+        raise Invalid(TOO_LARGE)
+    return simulate_bank(bank, SimulationRequest(survey, drop_out=drop_out))
+
+
 def _respondents(bank: Bank, request: SimulationRequest) -> int:
-    """Return how many respondents to simulate. Raises Invalid where more are asked for than `MOST_WORK` allows, or where it allows few."""
+    """Return how many respondents to simulate. Raises Invalid where `MOST_WORK` allows none, or fewer than are asked for."""
     most = _most_respondents(bank)
-    if most < (1 if request.respondents else FEWEST_RESPONDENTS):
-        raise Invalid("This bank is too large to be simulated here: use discern simulate.")
+    if most < 1:
+        raise Invalid(TOO_LARGE)
     if request.respondents is None:
         return min(most, USUAL_RESPONDENTS)
     if request.respondents > most:
@@ -84,14 +92,14 @@ def _most_respondents(bank: Bank) -> int:
 def promise(source: str, survey: str, drop_out: float | None = None) -> dict[str, Any]:
     """Return `simulate_bank` for a published version, given by its stored source; computed once a process."""
     bank = load_stored(source)
-    return simulate_bank(bank, SimulationRequest(survey, drop_out=drop_out))
+    return simulate_usual(bank, survey, drop_out)
 
 
 @lru_cache(maxsize=64)
 def promise_without(source: str, survey: str, question: str) -> dict[str, Any]:
     """Return `simulate_bank` for a published version whose survey does not ask one of its questions. Raises Invalid for its only one."""
     changed = _without(load_stored(source), survey, question)
-    return simulate_bank(changed, SimulationRequest(survey))
+    return simulate_usual(changed, survey)
 
 
 def _without(bank: Bank, survey_id: str, question: str) -> Bank:

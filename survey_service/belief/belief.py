@@ -89,7 +89,7 @@ def store_belief(
 def store_beliefs(
     session: Session, inferred: Sequence[tuple[Contact, InferredBelief, int]], reason: str, now: datetime, *, explain: bool = True
 ) -> list[BeliefChange]:
-    """Do as `store_belief` for each contact with its belief and its number, in a constant number of statements."""
+    """Do as `store_belief` for each contact with its belief and its number; the driver sends all rows together."""
     changes = [_change(contact, of_contact, sequence, reason, now, explain=explain) for contact, of_contact, sequence in inferred]
     _store(session, [(change.belief, item[1].previous is None) for change, item in zip(changes, inferred, strict=True)])
     return changes

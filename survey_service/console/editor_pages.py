@@ -28,7 +28,7 @@ from survey_service.banks.drafts import (
     text_of,
 )
 from survey_service.banks.publishing import get_version, latest_version, newest_versions, versions_of
-from survey_service.banks.simulation import SimulationRequest, promise, simulate_bank
+from survey_service.banks.simulation import promise, simulate_usual
 from survey_service.console.access import access, author, go_to, guard, language, page, rendered
 from survey_service.console.check_sentences import place, translated
 from survey_service.console.editor_view import bank_text, grid_view, live_view, names_in, of_new_bank
@@ -174,7 +174,7 @@ def _live(work: Work, text: str, report: Report, question: str) -> dict[str, Any
     survey = None if report.bank is None else next((s.id for s in report.bank.surveys if question in s.questions), None)
     if report.bank is not None and survey is not None:
         try:
-            draft = simulate_bank(report.bank, SimulationRequest(survey))
+            draft = simulate_usual(report.bank, survey)
         except DiscernError as error:
             wrong = error.detail
     before, published = None, work.published

@@ -237,17 +237,17 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
 def _wait_until_ready(web: int, hook: int, ended: "SimpleQueue[str]") -> str | None:
     """Return None once all processes answer; the name of a process that ended before, or "" after a signal."""
     until = time.monotonic() + START_TIMEOUT
-    while not (_answers(web, "/readyz") and _answers(hook, "/received")):
-        if not ended.empty():
-            return ended.get()
+    while ended.empty():
+        if _answers(web, "/readyz") and _answers(hook, "/received"):
+            return None
         if time.monotonic() > until:
             return "web"
         time.sleep(0.05)
-    return None
+    return ended.get()
 
 
 def _answers(port: int, path: str) -> bool:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=0.5)) as connection:
         try:
             connection.request("GET", path)
             return connection.getresponse().status == 200

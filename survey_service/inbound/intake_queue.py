@@ -95,7 +95,7 @@ def evaluate_some(
     clock: Clock,
     pace: Pace,
     due_by: datetime | None = None,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> bool:
     """Evaluate slices of what is due for half a second, and return whether there was any. Raises OperationalError.
 
@@ -111,7 +111,7 @@ def evaluate_some(
 
 
 def _evaluate_slices(
-    store: Store, keys: Keyring, banks: Banks, clock: Clock, pace: Pace, due_by: datetime | None, sleep: Callable[[float], None]
+    store: Store, keys: Keyring, banks: Banks, clock: Clock, pace: Pace, due_by: datetime | None, sleep: Callable[[float], object]
 ) -> bool:
     found, until = False, time.monotonic() + SECONDS_A_ROUND
     dialect = store.engine.dialect.name

@@ -63,7 +63,7 @@ def store_and_publish_all(
     lane: str = INTERACTIVE,
     endpoints: Sequence[Subscriber] | None = None,
 ) -> None:
-    """Do as `store_and_publish` for many contacts, which must be locked. What does not depend on endpoints takes few statements."""
+    """Do as `store_and_publish` for many contacts, which must be locked and differ. The driver sends their beliefs together."""
     known = all_endpoints(session) if endpoints is None else endpoints
     numbered = [(contact, of_contact, next_sequence(session, contact, after=of_contact.previous)) for contact, of_contact in inferred]
     for change in store_beliefs(session, numbered, reason, now, explain=bool(known)):

@@ -45,7 +45,7 @@ def insert_into(dialect: str, table: Any) -> Any:
 
 
 def parameter_table(dialect: str, **columns: TypeEngine[Any]) -> FromClause:
-    """Return the parameter `parameter_table`, a JSON list of objects, as a table. Times are text, as `text_of` writes them."""
+    """Return the parameter `given`, a JSON list of objects, as a table. Times are text, as `text_of` writes them."""
     if dialect == "postgresql":
         typed = [column(name, kind) for name, kind in columns.items()]
         return func.json_to_recordset(cast(GIVEN, JSON)).table_valued(*typed).render_derived(name="given", with_types=True)
@@ -111,7 +111,7 @@ def to_list(dialect: str, values: Sequence[str]) -> list[str] | str:
 
 
 def to_parameter(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the value of the parameter `parameter_table`."""
+    """Return the value of the parameter `given`."""
     return orjson.dumps(rows).decode()
 
 

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, event, text
 
+from survey_service.store.tables.metadata import metadata
+
 if TYPE_CHECKING:  # a service on SQLite does not load it
     import psycopg
 
 POOLED = "discern_pooled"
 """The key under which a connection keeps that a pooler is between it and the server."""
 
-FEWEST_PAGES = 8
-"""The size below which reading a whole table costs no more than its index."""
+FEWEST_ROWS = 250
+"""A table of so few rows is read as fast as its index."""
 
-_GROWN = text("""SELECT quote_ident(relname) FROM pg_class
-    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND pg_has_role(relowner, 'USAGE')
-        AND pg_relation_size(oid) > 2 * greatest(relpages, :fewest) * current_setting('block_size')::bigint
-    ORDER BY relname""")
+_GROWN = text("""SELECT quote_ident(c.relname) FROM pg_class c JOIN pg_stat_user_tables s ON s.relid = c.oid
+    WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND c.relname = ANY(:names)
+        AND pg_has_role(c.relowner, 'USAGE') AND s.n_live_tup > 2 * greatest(c.reltuples, :fewest)
+        AND NOT EXISTS (SELECT FROM pg_locks WHERE relation = c.oid AND mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
+    ORDER BY c.relname""")
 
 
 def prepare_connections(engine: Engine, *, durable: bool) -> None:
@@ -86,13 +89,13 @@ def lock_alone(engine: Engine, connection: Connection, lock: int, longest_ms: in
 
 
 def analyze_grown_tables(connection: Connection) -> list[str]:
-    """Analyze the tables that are more than twice as large as when they were last analyzed. Return their names.
+    """Analyze our tables that have more than twice as many rows as when they were last vacuumed or analyzed. Return their names.
 
-    A connection plans a statement about many ids once, and keeps the plan until a table in it is analyzed: a plan from the time when the
-    table was nearly empty reads all of it. Autovacuum looks once a minute, and an import adds 100,000 rows in that time. Tables of another
-    role and tables that somebody has locked are left out. `connection` must commit after each statement.
+    A connection plans a statement about many ids once, and keeps the plan until a table in it is vacuumed or analyzed: a plan from the time
+    when the table was nearly empty reads all of it. Autovacuum looks once a minute, and an import adds 100,000 rows in that time. Tables of
+    another role and tables that somebody has locked are left out. `connection` must commit after each statement.
     """
-    grown = list(connection.execute(_GROWN, {"fewest": FEWEST_PAGES}).scalars())
+    grown = list(connection.execute(_GROWN, {"names": list(metadata.tables), "fewest": FEWEST_ROWS}).scalars())
     if grown:
         connection.exec_driver_sql(f"ANALYZE (SKIP_LOCKED) {', '.join(grown)}")
     return grown

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from time import monotonic, perf_counter, sleep
+from threading import Event
+from time import monotonic, perf_counter
 
 from survey_service.attribution.gain import measure_gains
 from survey_service.attribution.runs import rescore_changed
@@ -36,10 +37,13 @@ PAUSE_SECONDS = 0.2
 INTAKE = "events of the intake"
 """The kind of work that pauses by itself, after each slice."""
 
+SHORTEST_SECONDS = 0.01
+"""After shorter work there is no pause: it found nothing, or next to nothing."""
+
 
 @dataclass(frozen=True)
 class Maintenance:
-    """What the work needs."""
+    """What the work needs. `enough` waits so many seconds and returns whether to end earlier."""
 
     settings: Settings
     store: Store
@@ -47,29 +51,31 @@ class Maintenance:
     banks: Banks = field(default_factory=Banks)
     faults: FaultCounter = field(default_factory=FaultCounter)
     pace: intake_queue.Pace = field(default_factory=intake_queue.Pace)
+    enough: Callable[[float], bool] = field(default_factory=lambda: Event().wait)
 
     def do(self, until: datetime | None = None) -> bool:
         """Do some of each kind of work. Return whether there was any. With `until` only what was due by then.
 
-        A fault of one kind is logged, and the other kinds go on. After each the process pauses for respondents.
+        A fault of one kind is logged, and the other kinds go on. After each that took some time the process pauses for respondents.
         """
         found = False
         for name, work in self._kinds(until).items():
+            if self.enough(0):
+                break
             with contained(name):
                 began = perf_counter()
-                if work():
-                    found = True
-                    if name != INTAKE:
-                        self._pause_after(perf_counter() - began)
+                found |= bool(work())
+                if name != INTAKE and (seconds := perf_counter() - began) > SHORTEST_SECONDS:
+                    self._pause_after(seconds)
         return found
 
     def _kinds(self, until: datetime | None) -> Mapping[str, Callable[[], object]]:
-        """Return what does each kind of work, by its name in the log. Each returns whether it found something to do."""
+        """Return what does each kind of work, by its name in the log. Those that may have more to do return whether they did some."""
         settings, store, banks, clock = self.settings, self.store, self.banks, self.clock
         keys = Keyring(settings.secret_keys)
         return {
             "inbound events": lambda: handler.step(store, keys, banks, settings.base_url, clock, due_by=until),
-            INTAKE: lambda: intake_queue.evaluate_some(store, keys, banks, clock, self.pace, due_by=until),
+            INTAKE: lambda: intake_queue.evaluate_some(store, keys, banks, clock, self.pace, until, self.enough),
             "questions of barometers": lambda: barometers.ask_some(store, keys, banks, settings.base_url, clock, due_by=until),
             "stages of journeys": lambda: checks.check_some(store, banks, clock(), due_by=until),
             "resync": lambda: publish.resync_some(store, banks, clock(), self.faults),
@@ -83,7 +89,7 @@ class Maintenance:
     def _pause_after(self, seconds: float) -> None:
         with self.store.reading() as session:
             pause = pause_after(session, seconds, self.clock())
-        sleep(pause)
+        self.enough(pause)
 
     def prune(self) -> None:
         """Delete what is older than the retention."""
@@ -95,26 +101,26 @@ class Maintenance:
             prune(self.store, self.banks, self.settings.retention_days, self.clock)
 
 
-def work(chores: Maintenance, enough: Callable[[float], bool], linger: float = LINGER_SECONDS) -> None:
-    """Work until nothing was found for a while. `enough` waits so many seconds and returns whether to end earlier."""
+def work(chores: Maintenance, linger: float = LINGER_SECONDS) -> None:
+    """Work until nothing was found for a while, or until it is `enough`."""
     idle_since = monotonic()
-    while not enough(0):
+    while not chores.enough(0):
         if chores.do():
             idle_since = monotonic()
-        elif monotonic() - idle_since > linger or enough(PAUSE_SECONDS):
+        elif monotonic() - idle_since > linger or chores.enough(PAUSE_SECONDS):
             return
 
 
 def main() -> None:
     """Run the process that the worker starts. It ends when its standard input does: with the worker, however that ends."""
     with read_task() as ((settings, prunes, until), ended), closing(Store(settings.database_url)) as store:
-        chores = Maintenance(settings, store)
+        chores = Maintenance(settings, store, enough=ended.wait)
         if prunes:
             chores.prune()
         while until is not None and chores.do(until):
             pass
         if until is None:
-            work(chores, ended.wait)
+            work(chores)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def run(settings: Settings, once: bool = False) -> None:
         worker = Worker(settings, store)
         worker.check_secrets()
         if once:
-            with contained("statistics of the planner"):
+            with suppress(*DATABASE_AWAY), contained("statistics of the planner"):
                 worker.analyze_grown_tables()
             maintenance_process.run_maintenance(settings, Event().wait, until=utc_now())
             worker.start(until=utc_now())

@@ -176,8 +176,8 @@ def test_weights_count_in_whether_a_decision_is_final(prior, last, weights, fina
 )
 def test_a_decision_is_not_final_while_its_evidence_may_become_a_repeat(known, silent, topics, final):
     """One answer or skip makes the first persona likelier, four to one; the other question says next to nothing."""
-    telling, weak = [[0.6, 0.2, 0.2], [0.8, 0.15, 0.05]], [[0.5, 0.4, 0.1], [0.5, 0.4, 0.1]]
-    shares = [np.array(telling if q == known else weak) for q in (0, 1)]
+    strong, weak = [[0.6, 0.2, 0.2], [0.8, 0.15, 0.05]], [[0.5, 0.4, 0.1], [0.5, 0.4, 0.1]]
+    shares = [np.array(strong if q == known else weak) for q in (0, 1)]
     questions = [Choice(share[:, :2] / share[:, :2].sum(axis=1, keepdims=True), share[:, 2]) for share in shares]
     if not silent:
         questions[known] = Choice(np.array([[0.8, 0.2], [0.2, 0.8]]), np.array([0.1, 0.1]))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from adaptive import Evidence, Progress, ResponseTables, StopRule, SurveyRules, next_questions
+from adaptive.endgame import planned_cells
 from adaptive.evaluation.simulate import END_REASONS, simulate
 from adaptive.likelihood import Choice, Unmodelled
 from adaptive.selection import argmax_allowed
@@ -58,3 +59,11 @@ def test_a_required_text_question_is_asked_although_its_gain_is_zero():
     step = next_questions(tables, rules, Evidence.none(tables), progress)
 
     assert step.chosen.tolist() == [1]
+
+
+@pytest.mark.parametrize(("questions", "planned"), [(40, 40 * 5 * 16 * 5), (400, 400 * 5 * 8 * 5), (5_000, 5_000 * 5 * 5)])
+def test_a_large_bank_plans_with_fewer_first_questions(questions, planned):
+    """What is compared for a respondent has a bound; one first question is always considered."""
+    tables = ResponseTables.of([np.full((2, 5), 0.2)] * questions)
+
+    assert planned_cells(tables) == planned

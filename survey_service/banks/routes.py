@@ -257,10 +257,10 @@ def _expected() -> str | None:
     given = request.headers.get("If-Match")
     if given is None or given.strip() == "*":
         return given and "*"
-    tags = sorted(request.if_match.as_set())
-    if len(tags) != 1:
+    tags = request.if_match.as_set()
+    if len(tags) != 1 or None in tags:  # werkzeug reads empty quotes as None
         raise Invalid(errors=[{"path": "If-Match", "message": "give the ETag of the draft, in its quotes"}])
-    return tags[0]
+    return tags.pop()
 
 
 def _version_view(row: BankVersion) -> dict[str, Any]:

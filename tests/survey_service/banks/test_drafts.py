@@ -38,6 +38,14 @@ def test_a_second_author_is_told_and_nothing_is_lost(service):
     assert service.call("GET", DRAFT).status_code == 404
 
 
+@pytest.mark.parametrize("given", ['""', '"", "a"', '"", "a", "b"', 'W/""', '"a", "b"', ",", '"', "a b"])
+def test_a_tag_that_is_none_is_refused_in_words(any_service, given):
+    """An empty one, a weak one, and several."""
+    refused = any_service.call("POST", f"{DRAFT}/publish", headers={"If-Match": given})
+
+    assert (refused.status_code, refused.json["errors"][0]["path"]) == (422, "If-Match")
+
+
 def test_publishing_keeps_text_author_and_moment(service):
     """The version has the comments of the draft, and the draft is gone. The same text published over POST /banks is a version too."""
     etag = put(service, CHANGED).headers["ETag"]

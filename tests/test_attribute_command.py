@@ -252,6 +252,14 @@ def test_useless_attributes_are_named_and_left_out(tmp_path, cell, words):
     assert "extra" not in read_model(tmp_path / "m.json").attributes
 
 
+def test_a_file_that_holds_no_model_is_named(tmp_path):
+    """Also one that is nested deeper than a reader of JSON goes."""
+    for content in ("{", "[]", "[" * 100_000):
+        (tmp_path / "m.json").write_text(content)
+        with pytest.raises(ValueError, match=r"^m\.json: "):
+            read_model(tmp_path / "m.json")
+
+
 def test_a_column_copied_from_the_label_is_refused_unless_allowed(tmp_path):
     """It asks whether the column comes from the questionnaire."""
     rows = [[*row[:-1], f"segment {row[-1]}", row[-1]] for row in table(300, 300)]

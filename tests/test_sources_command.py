@@ -56,6 +56,7 @@ def test_an_invalid_source_is_refused(run):
     """The command exits with 1 and writes nothing to stdout."""
     for given, message in (
         ("{", "is not readable JSON"),
+        ("[" * 100_000, "is not readable JSON"),
         ({"kind": "fax", "secrets": "x"}, "secrets"),
         ({"kind": "shopify"}, "secret: is missing"),
         ({"kind": "shopify", "secret": SHOP, "survey": "nothing"}, "nothing"),

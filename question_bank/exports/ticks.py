@@ -124,7 +124,7 @@ def _raw_parts(cell: str, separator: str) -> list[str]:
     if text.startswith("[") and text.endswith("]"):
         try:
             read = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         else:
             if isinstance(read, list):

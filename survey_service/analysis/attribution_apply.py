@@ -155,7 +155,7 @@ def read_model(path: Path) -> AttributionModel:
     """Return the model of a file. Raises ValueError where it holds none."""
     try:
         return AttributionModel.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, AttributeError) as wrong:
+    except (ValueError, AttributeError, RecursionError) as wrong:
         raise ValueError(f"{path.name}: {wrong}") from None
 
 

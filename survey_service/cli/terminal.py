@@ -129,7 +129,7 @@ def given_in(file: Path, schema: "Schema") -> Any:
         return schema.load(json.loads(file.read_text(encoding="utf-8")))
     except ValidationError as wrong:
         refuse("\n".join(f"{path}: {message}" for path, message in wrong.normalized_messages().items()))
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         refuse(f"{file}: is not readable JSON: {wrong}")
 
 

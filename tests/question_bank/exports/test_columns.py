@@ -35,6 +35,7 @@ def test_several_options_in_a_cell(cells, options):
         ["Müller, Hans", "Meier, Anna"],
         ["1,5", "2"],
         ["A", "B"],
+        ["[" * 100_000 + "]", "A"],
     ],
 )
 def test_an_answer_with_a_comma_is_one_answer(cells):

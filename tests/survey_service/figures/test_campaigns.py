@@ -52,12 +52,19 @@ def test_the_same_contacts_are_held_out_again(shop):
     assert [error["path"] for error in refused.value.errors] == ["campaign"]
 
 
+def tenths_of_each_persona(numbers, tenths):
+    """Return so many tenths of the drivers, who have even numbers, and of the families: whoever was drawn, the effect is the same."""
+    groups = ([number for number in numbers if number % 2 == parity] for parity in (0, 1))
+    return [number for group in groups for place, number in enumerate(group) if place % 10 < tenths]
+
+
 def test_the_effect_of_a_mailing_on_a_stage(shop, tmp_path):
     """The difference of proportions, as Newcombe's interval has it, per persona and in money; once the days of the journey are over."""
     got = mail(shop, range(CONTACTS))
     service = shop.base.service
     at = service.clock() + timedelta(days=2)
-    buyers = [number for number in range(CONTACTS) if number % 10 < (6 if number in got else 3)]
+    treated, control = ([number for number in range(CONTACTS) if (number in got) == arm] for arm in (True, False))
+    buyers = [*tenths_of_each_persona(treated, 6), *tenths_of_each_persona(control, 3)]
     service.clock.forward(days=3)
     shop._store([shop.track(number, at, "Order Completed", total=50, currency="EUR") for number in buyers])
     shop.compute()
@@ -69,7 +76,6 @@ def test_the_effect_of_a_mailing_on_a_stage(shop, tmp_path):
     assert [stage["effect"] for stage in early[0]["stages"]] == [None] * 3
     assert (campaign["id"], campaign["share"], campaign["cost"], campaign["currency"]) == ("spring", SHARE, 2, "EUR")
     order = campaign["stages"][2]
-    treated, control = ([number for number in range(CONTACTS) if (number in got) == arm] for arm in (True, False))
     shares = [len(set(buyers) & set(arm)) / len(arm) for arm in (treated, control)]
     assert order["effect"]["value"] == pytest.approx(shares[0] - shares[1], abs=1e-5)
     assert order["effect"]["low"] <= 0.3 <= order["effect"]["high"]

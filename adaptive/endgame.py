@@ -100,18 +100,14 @@ def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, sco
 
 def planned_cells(tables: ResponseTables) -> int:
     """Return how many cells are compared for one respondent: those of all questions, after each outcome of the first of a pair."""
-    return int(_cells_after(tables)[_first_candidates(tables) - 1])
+    return int(_cells_after(tables)[-1])
 
 
 def _cells_after(tables: ResponseTables) -> Ints:
-    """Return (up to 16,) how many cells are compared at most with one first question, with two, and so on."""
+    """Return (F,) how many cells are compared at most with one first question, with two, and so on up to all that are considered."""
     outcomes = np.sort(tables.outcome_counts * _has_few_outcomes(tables))[::-1]
     cells: Ints = np.maximum(np.cumsum(outcomes[:FIRST_CANDIDATES]), 1) * tables.layout.cells
-    return cells
-
-
-def _first_candidates(tables: ResponseTables) -> int:
-    return max(int(np.count_nonzero(_cells_after(tables) <= MOST_CELLS)), 1)
+    return cells[: max(np.count_nonzero(cells <= MOST_CELLS), 1)]
 
 
 def _blocks(rows: Ints, tables: ResponseTables) -> Iterator[Ints]:
@@ -225,7 +221,7 @@ class _Pairs:
     def _first_questions(self, by_information: Floats) -> Ints:
         """Return the (B, F) candidates, alternately by information and by utility."""
         information, utility = (_rank(np.where(self.plan.candidates, scores, -1.0)) for scores in (by_information, self.gain))
-        return np.argsort(np.minimum(2 * information, 2 * utility + 1), axis=1, kind="stable")[:, : _first_candidates(self.tables)]
+        return np.argsort(np.minimum(2 * information, 2 * utility + 1), axis=1, kind="stable")[:, : len(_cells_after(self.tables))]
 
     def _may_follow(self, first: Ints) -> Bools:
         """Return (B, F, Q) whether each question may be asked now and is another one, of another topic than the first."""

@@ -18,10 +18,9 @@ from survey_service.store.session import open_engine
 from tests.survey_service.contacts.people import SIGNALS
 from tests.survey_service.databases import clone, postgres
 from tests.survey_service.service import BANK, a_service
-from tests.world.races import ACTS, ENDINGS, Races
+from tests.world.races import ACTS, PAIRS_WITH_AN_ENDING, Races
 
 PAIRS = list(combinations_with_replacement(ACTS, 2))
-PAIRS_WITH_AN_ENDING = [(first, second) for first in ACTS for second in ACTS if first in ENDINGS or second in ENDINGS]
 
 
 def main() -> None:

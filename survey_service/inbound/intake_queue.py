@@ -124,9 +124,7 @@ def _evaluate_slices(
         if not evaluated:
             return found  # other workers have all of it
         pace.adapt(dialect, evaluated, time.thread_time() - used)
-        with store.reading() as session:
-            pause = pause_after(session, time.perf_counter() - began, clock())
-        sleep(pause)
+        sleep(pause_after(store, time.perf_counter() - began, clock()))
     return found
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from survey_service.store.session import Store
 from survey_service.store.tables.core import SurveySession
 
 PAUSE = {"sqlite": 0.5, "postgresql": 0.0}
@@ -19,10 +20,11 @@ ANSWERING = timedelta(seconds=2)
 """How long after an answer respondents are taken to go on answering."""
 
 
-def pause_after(session: Session, seconds: float, now: datetime) -> float:
+def pause_after(store: Store, seconds: float, now: datetime) -> float:
     """Return how many seconds to wait after work that took so long."""
-    factor = (PAUSE_FOR_RESPONDENTS if is_anyone_answering(session, now) else PAUSE)[session.get_bind().dialect.name]
-    return min(factor * seconds, LONGEST_PAUSE)
+    with store.reading() as session:
+        factors = PAUSE_FOR_RESPONDENTS if is_anyone_answering(session, now) else PAUSE
+    return min(factors[store.engine.dialect.name] * seconds, LONGEST_PAUSE)
 
 
 def is_anyone_answering(session: Session, now: datetime) -> bool:

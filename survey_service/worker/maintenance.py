@@ -66,7 +66,7 @@ class Maintenance:
                 began = perf_counter()
                 found |= bool(work())
                 if name != INTAKE and (seconds := perf_counter() - began) > SHORTEST_SECONDS:
-                    self._pause_after(seconds)
+                    self.enough(pause_after(self.store, seconds, self.clock()))
         return found
 
     def _kinds(self, until: datetime | None) -> Mapping[str, Callable[[], object]]:
@@ -85,11 +85,6 @@ class Maintenance:
             "expired sessions": lambda: expire_sessions(store, banks, clock(), self.faults),
             "days of surveys": lambda: count_due_days(store, banks, clock()),
         }
-
-    def _pause_after(self, seconds: float) -> None:
-        with self.store.reading() as session:
-            pause = pause_after(session, seconds, self.clock())
-        self.enough(pause)
 
     def prune(self) -> None:
         """Delete what is older than the retention."""

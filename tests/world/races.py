@@ -108,6 +108,7 @@ ACTS: dict[str, Act] = {
 }
 ENDINGS = ("delete", "merge a into b", "merge b into a")
 """What makes a contact erased or part of another. Two acts without one of these only update the same contact."""
+PAIRS_WITH_AN_ENDING = [(first, second) for first in ACTS for second in ACTS if first in ENDINGS or second in ENDINGS]
 
 
 class Races:

@@ -8,9 +8,10 @@ Array names: B respondents, K personas, n questions of one level, m questions wi
 answers of the question. P and A are padded to the widest of their level.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -21,15 +22,13 @@ NOT_GIVEN = -1
 
 TINY = float(np.finfo(float).tiny)
 
-LEAST, LEAST_BELIEF = 1e-200, 1e-100
-"""Lower bounds of probabilities in messages and of beliefs: their product still has a logarithm, and is far below every rounding error."""
+LEAST, LEAST_BELIEF = 1e-18, 1e-100
+"""Lower bounds of probabilities in tables and of beliefs, far below every rounding error. A product of `UNSCALED_ANSWERS` probabilities is
+not zero."""
 
 BLOCK_CELLS = 65_536
 """The gain is computed in blocks of questions: larger temporary arrays are given back to the system after each use, which takes longer
 than to compute them."""
-
-FEW = 8
-"""Up to so many messages of a level are multiplied one after the other."""
 
 UNSCALED_ANSWERS = 16
 """Up to so many answers the messages are multiplied as they are; the product of more is scaled, for it could underflow."""
@@ -48,52 +47,52 @@ class Level:
     above: Ints
 
     @cached_property
+    def by_node(self) -> Floats:
+        """(n, K, A, P) the table, never quite zero, in the order of the messages."""
+        return np.maximum(np.ascontiguousarray(self.table.transpose(2, 3, 1, 0)), LEAST)
+
+    @cached_property
     def transitions(self) -> Floats:
-        """(K, n, A, P) the table in the order of the messages, never quite zero."""
-        return np.maximum(np.ascontiguousarray(self.table.transpose(3, 2, 1, 0)), LEAST)
+        """(K, n, A, P) the same."""
+        return self.by_node.swapaxes(0, 1)
 
     @cached_property
     def rows(self) -> Floats:
-        """(P, A, K * n) `transitions` in long rows, which suit one respondent."""
-        outcomes, outcomes_above = self.transitions.shape[2:]
-        return np.ascontiguousarray(self.transitions.reshape(-1, outcomes, outcomes_above).transpose(2, 1, 0))
+        """(P, A, n, K) the same in the order of `table`, which suits one respondent."""
+        return np.maximum(self.table, LEAST)
 
 
 class ActiveLevel(NamedTuple):
     """The m questions of one level that have an answer at or below them.
 
-    `among_active` are their places among all active questions, `in_level` is (m,), their places within the level; `transitions` is
-    (K, m, A, P).
+    Attributes
+    ----------
+    in_level, above : (m,)
+        Their places within the level; the places of their parents among the active questions of the level above.
+    transitions : (m, K, A, P)
+    likelihood : (m, K, A, B)
+        P(answers at and below | own answer), up to a factor that all personas share.
+    to_parent : (m, K, P, B)
+        The same given the parent's answer.
     """
 
-    among_active: slice
     in_level: Ints
+    above: Ints
     transitions: Floats
+    likelihood: Floats
+    to_parent: Floats
 
 
 class UpwardPass(NamedTuple):
     """The messages of B respondents' answers, from the leaves to the roots.
 
-    Attributes
-    ----------
-    log_likelihood : (B, K)
-        log P(all answers in the forest | persona), up to a constant for each respondent.
-    active, parents : (m,)
-        Places in the forest of the questions that have an answer at or below them; the place of each one's parent among them.
-    levels : tuple
-        The active questions of each level, None where there are none.
-    likelihood : (K, m, A, B)
-        P(answers at and below | own answer), up to a factor that all personas share.
-    to_parent : (K, m, P, B)
-        The same given the parent's answer, never zero.
+    `log_likelihood` is (B, K), log P(all answers in the forest | persona), up to a constant for each respondent; `active` is (m,), the
+    places in the forest of the questions that have an answer at or below them; `levels` are these level by level, down to the deepest.
     """
 
     log_likelihood: Floats
     active: Ints
-    parents: Ints
-    levels: tuple[ActiveLevel | None, ...]
-    likelihood: Floats
-    to_parent: Floats
+    levels: tuple[ActiveLevel, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +109,24 @@ class Forest:
         return np.concatenate([level.above + upper[depth] for depth, level in enumerate(self.levels)])
 
     @cached_property
+    def _parents(self) -> tuple[Ints, ...]:
+        """`_above` of each level."""
+        return tuple(self._above[level.nodes] for level in self.levels)
+
+    @cached_property
     def _starts(self) -> Ints:
         """(levels + 1,) place at which each level begins, and at which the last one ends."""
         return np.array([*(level.nodes.start for level in self.levels), len(self.questions)])
+
+    @cached_property
+    def _depth(self) -> Ints:
+        """(n,) the level of each question."""
+        return np.repeat(np.arange(len(self.levels)), np.diff(self._starts))
+
+    @cached_property
+    def _in_level(self) -> Ints:
+        """(n,) place of each question within its level."""
+        return np.arange(len(self.questions)) - self._starts[self._depth]
 
     @cached_property
     def _lineage(self) -> Bools:
@@ -132,71 +146,48 @@ class Forest:
         return max(int(level.table.shape[1]) for level in self.levels)
 
     def collect(self, codes: Ints) -> UpwardPass:
-        """Run the upward pass for (B, Q) outcome codes, `NOT_GIVEN` where there is no answer."""
+        """Run the upward pass for (B, Q) outcome codes with at least one answer, `NOT_GIVEN` where there is none."""
         answers = codes[:, self.questions].T
         given = (answers != NOT_GIVEN).any(axis=1)
         active = np.flatnonzero(self._lineage[given].any(axis=0))
-        parents = np.searchsorted(active, self._above[active])
-        levels = self._active_levels(active)
+        depth = self._depth[active]
+        bounds = np.searchsorted(active, self._starts[: depth.max(initial=-1) + 2])
+        above = np.searchsorted(active, self._above[active]) - bounds[np.maximum(depth - 1, 0)]
+        in_level = self._in_level[active]
         likelihood = _answer_indicators(answers[active], self._widest, self.levels[0].table.shape[3])
-        to_parent = np.ones_like(likelihood)
-        many = bool(np.count_nonzero(given) > UNSCALED_ANSWERS)
-        for depth in range(len(levels) - 1, -1, -1):
-            if (level := levels[depth]) is not None:
-                _, _, outcomes, outcomes_above = level.transitions.shape
-                message = level.transitions.swapaxes(2, 3) @ likelihood[:, level.among_active, :outcomes]
-                np.maximum(message, LEAST, out=message)
-                to_parent[:, level.among_active, :outcomes_above] = message
-                if depth:
-                    _multiply_into_parents(message, likelihood[:, :, :outcomes_above], parents[level.among_active], scale=many)
-        roots = 0 if levels[0] is None else levels[0].among_active.stop
-        return UpwardPass(np.log(to_parent[:, :roots, 0]).sum(axis=1).T, active, parents, levels, likelihood, to_parent)
-
-    def _active_levels(self, active: Ints) -> tuple[ActiveLevel | None, ...]:
-        bounds: list[int] = np.searchsorted(active, self._starts).tolist()
-        found: list[ActiveLevel | None] = []
-        for level, start, stop in zip(self.levels, bounds, bounds[1:], strict=False):
-            in_level = active[start:stop] - level.nodes.start
-            found.append(ActiveLevel(slice(start, stop), in_level, level.transitions.take(in_level, axis=1)) if start < stop else None)
-        return tuple(found)
+        scale = bool(np.count_nonzero(given) > UNSCALED_ANSWERS)
+        levels: list[ActiveLevel] = []
+        message, ends = likelihood, bounds.tolist()
+        for level, upper, start, stop in reversed(list(zip(self.levels, [0, *ends], ends, ends[1:], strict=False))):
+            here = slice(start, stop)
+            transitions = level.by_node.take(in_level[here], axis=0)
+            own = likelihood[here, :, : transitions.shape[2]]
+            message = transitions.swapaxes(2, 3) @ own
+            levels.append(ActiveLevel(in_level[here], above[here], transitions, own, message))
+            if start:
+                _multiply_into_parents(message, likelihood[upper:start, :, : message.shape[2]], above[here].tolist(), scale=scale)
+        return UpwardPass(np.log(message[:, :, 0]).sum(axis=0).T, active, tuple(reversed(levels)))
 
     def predict(self, upward: UpwardPass, belief: Floats) -> Floats:
         """Return (K, n, A, B) P(persona and answer | all answers in the forest) under (B, K) `belief`: the downward pass.
 
-        A belief of ones gives P(answer | persona, all answers in the forest). No cell is zero, nor is the padding.
+        A belief of ones gives P(answer | persona, all answers in the forest). No cell is zero, nor is the padding. In memory the first
+        axis is the last one where there is one respondent.
         """
-        roots, widest = belief.T[:, None, None, :], self._widest
-        active = self._predict_active(upward, roots)
-        predicted = np.empty((belief.shape[1], len(self.questions), widest, len(belief)))
-        upper, above = slice(0), np.repeat(roots, len(self.levels[0].above), axis=1)
-        for level, own in zip(self.levels, upward.levels, strict=True):
-            outcomes, outcomes_above = level.transitions.shape[2:]
-            if level.nodes.start:
-                above = predicted[:, upper, :outcomes_above].take(level.above, axis=1)
-            upper, inside = level.nodes, predicted[:, level.nodes]
+        roots, widest = belief.T[:, None, :], self._widest
+        predicted = _empty(len(roots), len(self.questions), widest, len(belief))
+        for level, parents, active in zip_longest(self.levels, self._parents, _predict_active(upward, roots)):
+            outcomes_above, outcomes = level.table.shape[:2]
+            above = _take(predicted, parents)[:, :, :outcomes_above] if level.nodes.start else roots[:, None].repeat(len(parents), axis=1)
+            inside = predicted[:, level.nodes]
             if outcomes < widest:
                 inside[:, :, outcomes:] = LEAST * LEAST_BELIEF
-            _sum_over_parent(level, above, inside[:, :, :outcomes])
-            if own is not None:
-                inside[:, own.in_level] = active[:, own.among_active]
+                inside = inside[:, :, :outcomes]
+            _sum_over_parent(level, above, inside)
+            if active is not None:
+                places, joint = active
+                inside[:, places] = joint.swapaxes(0, 1)
         return predicted
-
-    @staticmethod
-    def _predict_active(upward: UpwardPass, belief: Floats) -> Floats:
-        """Return `predict` for the m active questions, (K, m, A, B), under (K, 1, 1, B) `belief`."""
-        joint = np.zeros_like(upward.likelihood)
-        above = np.ones_like(belief)
-        for depth, level in enumerate(upward.levels):
-            if level is not None:
-                here, (_, _, outcomes, outcomes_above) = level.among_active, level.transitions.shape
-                if depth:  # the parent's belief without this child's message
-                    above = joint[:, upward.parents[here], :outcomes_above]
-                    above /= upward.to_parent[:, here, :outcomes_above]
-                joint[:, here, :outcomes] = level.transitions @ above
-                joint[:, here] *= upward.likelihood[:, here]
-        np.maximum(joint, LEAST, out=joint)
-        joint *= belief / joint.sum(axis=2, keepdims=True)
-        return joint
 
     def gain(self, belief: Floats, silence: Floats | None, upward: UpwardPass) -> Floats:
         """Return the (B, n) information gain in bits of the questions of the forest under (B, K) `belief`.
@@ -209,12 +200,12 @@ class Forest:
         if silence is not None:
             joint = _with_no_answer(joint, belief, silence)
             np.maximum(joint, LEAST * LEAST_BELIEF, out=joint)
-        bits = np.empty((len(belief), len(self.questions)))
-        size = max(BLOCK_CELLS // joint[:, 0].size, 1)
-        for start in range(0, len(self.questions), size):
-            bits[:, start : start + size] = _negative_conditional_entropy(joint[:, start : start + size]).T
-        bits -= _x_log_x(belief).sum(axis=1)[:, None]
-        return bits
+        bits = np.empty((len(self.questions), len(belief)))
+        size = -(-len(bits) // -(-joint.size // BLOCK_CELLS))  # blocks of equal size
+        for start in range(0, len(bits), size):
+            bits[start : start + size] = _negative_conditional_entropy(joint[:, start : start + size])
+        bits -= _x_log_x(belief).sum(axis=1)
+        return bits.T
 
     def best_action(self, belief: Floats, actions: Floats, silence: Floats | None, upward: UpwardPass) -> Floats:
         """Return the (B, n) expected value of the best of (M, K) `actions` after each question is answered or skipped."""
@@ -234,43 +225,66 @@ class Forest:
 
 
 def _answer_indicators(codes: Ints, answers: int, personas: int) -> Floats:
-    """Return (K, m, A, B) 1 at the observed answer of (m, B) `codes` and 0 elsewhere; 1 everywhere where nothing was observed."""
+    """Return (m, K, A, B) 1 at the observed answer of (m, B) `codes` and 0 elsewhere; 1 everywhere where nothing was observed."""
     compatible = (codes[:, None, :] == NOT_GIVEN) | (codes[:, None, :] == np.arange(answers)[:, None])
-    indicators = np.empty((personas, *compatible.shape))
-    indicators[:] = compatible
+    indicators = np.empty((len(codes), personas, *compatible.shape[1:]))
+    indicators[:] = compatible[:, None]
     return indicators
 
 
-def _multiply_into_parents(messages: Floats, likelihood: Floats, parents: Ints, *, scale: bool) -> None:
-    """Multiply the (K, m, P, B) messages of one level into the `likelihood` of their `parents`, in place; siblings are adjacent.
+def _multiply_into_parents(messages: Floats, likelihood: Floats, parents: Sequence[int], *, scale: bool) -> None:
+    """Multiply the (m, K, P, B) messages of one level into the (n, K, P, B) `likelihood` of their `parents`, in place.
 
-    A factor common to all personas cancels in the belief. Many messages are added as logarithms: a product of hundreds would underflow.
+    A factor common to all personas cancels in the belief: with `scale` each product is divided by its largest cell, and is not quite zero.
     """
-    if len(parents) <= FEW:
-        factors = messages / messages.max(axis=(0, 2), keepdims=True) if scale else messages
-        for child, parent in enumerate(parents.tolist()):
-            likelihood[:, parent] *= factors[:, child]
-        return
-    first_children = np.flatnonzero(np.concatenate([[True], parents[1:] != parents[:-1]]))
-    log_messages = np.add.reduceat(np.log(messages), first_children, axis=1)
-    log_messages -= log_messages.max(axis=(0, 2), keepdims=True)
-    likelihood[:, parents[first_children]] *= np.exp(log_messages)
+    for parent, message in zip(parents, messages, strict=True):
+        product = likelihood[parent]
+        product *= message
+        if scale:
+            product /= product.max(axis=(0, 1))
+            np.maximum(product, LEAST_BELIEF, out=product)
+
+
+def _predict_active(upward: UpwardPass, roots: Floats) -> Iterator[tuple[Ints, Floats]]:
+    """Yield the places of the active questions of each level and their (m, K, A, B) prediction; `roots` is the (K, 1, B) belief."""
+    joint = roots
+    for depth, level in enumerate(upward.levels):
+        # the parent's belief without this child's message
+        above = (joint.take(level.above, axis=0)[:, :, : level.to_parent.shape[2]] if depth else roots) / level.to_parent
+        joint = level.transitions @ above
+        joint *= level.likelihood
+        np.maximum(joint, LEAST * LEAST_BELIEF, out=joint)
+        yield level.in_level, joint
 
 
 def _negative_conditional_entropy(joint: Floats) -> Floats:
     """Return (n, B) minus H(persona | answer) in bits, from (K, n, A, B) P(persona and answer)."""
-    personas, cells = np.ones(len(joint)), joint.reshape(len(joint), -1)
+    by_answer = joint.transpose(0, 2, 3, 1) if joint.shape[3] == 1 else joint  # the order of `predict`, so that nothing is copied
+    cells = by_answer.reshape(len(joint), -1)
+    personas = np.ones(len(joint))
     bits = personas @ _x_log_x(cells)
     bits -= _x_log_x(personas @ cells)
-    summed: Floats = bits.reshape(joint.shape[1:]).sum(axis=1)
+    axes = "abn->nb" if joint.shape[3] == 1 else "nab->nb"
+    summed: Floats = np.einsum(axes, bits.reshape(by_answer.shape[1:]))
     return summed
+
+
+def _empty(personas: int, questions: int, answers: int, respondents: int) -> Floats:
+    """Return an empty (K, n, A, B) array whose first axis is the last one in memory where there is one respondent."""
+    if respondents == 1:
+        return np.empty((1, answers, questions, personas)).T
+    return np.empty((personas, questions, answers, respondents))
+
+
+def _take(values: Floats, places: Ints) -> Floats:
+    """Return (K, places, A, B) of (K, n, A, B) `values`, in the same order in memory."""
+    return values.T.take(places, axis=2).T if values.shape[3] == 1 else values.take(places, axis=1)
 
 
 def _sum_over_parent(level: Level, above: Floats, out: Floats) -> None:
     """Write the (K, n, A, B) sum over P of the level's P(answer | persona, parent's answer) times (K, n, P, B) `above` to `out`."""
     if above.shape[3] == 1:  # a third of the time of `matmul`
-        by_answer = np.einsum("pax,px->ax", level.rows, np.ascontiguousarray(above.reshape(-1, above.shape[2]).T))
-        out[...] = by_answer.T.reshape(out.shape)
+        np.einsum("pank,knp->kna", level.rows, above[..., 0], out=out[..., 0])
     else:
         np.matmul(level.transitions, above, out=out)
 

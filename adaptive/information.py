@@ -69,11 +69,10 @@ def _class_information(tables: ResponseTables, beliefs: Floats, upward: UpwardPa
     """Return the (B, Q) mutual information in bits of class and outcome; `upward` are the answers in trees, None where there are none."""
     if upward is None or tables.forest is None:
         return _table_information(tables, beliefs)
-    bits = np.empty((len(beliefs), len(tables.questions)))
+    within = np.maximum(tables.forest.gain(beliefs, tables.forest_silence, upward), 0.0)
     if tables.outside_forest is not None:
-        bits[:, ~tables.in_forest] = _table_information(tables.outside_forest, beliefs)
-    bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(beliefs, tables.forest_silence, upward), 0.0)
-    return bits
+        within = np.concatenate([_table_information(tables.outside_forest, beliefs), within], axis=1)
+    return within.take(tables.place_by_forest, axis=1)
 
 
 def _table_information(tables: ResponseTables, beliefs: Floats) -> Floats:

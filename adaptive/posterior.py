@@ -173,7 +173,9 @@ def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
         within = evidence.answered & tables.in_forest
         if within.any():
             upward = tables.forest.collect(_answered_codes(evidence))
-            unweighted = unweighted + upward.log_likelihood + within.astype(float) @ tables.log_any_answer
+            unweighted = unweighted + upward.log_likelihood
+            if tables.forest_silence is not None:
+                unweighted = unweighted + within.astype(float) @ tables.log_any_answer
             weights = np.where(within, 0.0, weights)
     rows = evidence.rows
     logits = weights.dot(rows[0]) if len(rows) == 1 else (weights[:, None, :] @ rows)[:, 0, :]

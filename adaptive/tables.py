@@ -170,6 +170,12 @@ class ResponseTables:
         return np.isin(np.arange(len(self.questions)), [] if self.forest is None else self.forest.questions)
 
     @cached_property
+    def place_by_forest(self) -> Ints:
+        """(Q,) place of each question where those outside of the forest come first, by the bank, and those of the forest by `Forest`."""
+        within = np.empty(0, dtype=np.int64) if self.forest is None else self.forest.questions
+        return np.argsort(np.concatenate([np.flatnonzero(~self.in_forest), within]))
+
+    @cached_property
     def outside_forest(self) -> "ResponseTables | None":
         """The tables of the questions outside of `forest` alone, None where there are none."""
         questions = [self.questions[q] for q in np.flatnonzero(~self.in_forest)]

@@ -26,9 +26,9 @@ LEAST, LEAST_BELIEF = 1e-18, 1e-100
 """Lower bounds of probabilities in tables and of beliefs, far below every rounding error. A product of `UNSCALED_ANSWERS` probabilities is
 not zero."""
 
-BLOCK_CELLS = 65_536
-"""The gain is computed in blocks of questions: larger temporary arrays are given back to the system after each use, which takes longer
-than to compute them."""
+BLOCK_CELLS = 8_192
+"""Logarithms are taken in blocks that stay in the cache. A temporary array of all cells would be given back to the system after each use,
+which takes longer than to compute it."""
 
 UNSCALED_ANSWERS = 16
 """Up to so many answers the messages are multiplied as they are; the product of more is scaled, for it could underflow."""
@@ -200,10 +200,7 @@ class Forest:
         if silence is not None:
             joint = _with_no_answer(joint, belief, silence)
             np.maximum(joint, LEAST * LEAST_BELIEF, out=joint)
-        bits = np.empty((len(self.questions), len(belief)))
-        size = -(-len(bits) // -(-joint.size // BLOCK_CELLS))  # blocks of equal size
-        for start in range(0, len(bits), size):
-            bits[start : start + size] = _negative_conditional_entropy(joint[:, start : start + size])
+        bits = _negative_conditional_entropy(joint)
         bits -= _x_log_x(belief).sum(axis=1)
         return bits.T
 
@@ -258,14 +255,18 @@ def _predict_active(upward: UpwardPass, roots: Floats) -> Iterator[tuple[Ints, F
 
 
 def _negative_conditional_entropy(joint: Floats) -> Floats:
-    """Return (n, B) minus H(persona | answer) in bits, from (K, n, A, B) P(persona and answer)."""
-    by_answer = joint.transpose(0, 2, 3, 1) if joint.shape[3] == 1 else joint  # the order of `predict`, so that nothing is copied
-    cells = by_answer.reshape(len(joint), -1)
-    personas = np.ones(len(joint))
-    bits = personas @ _x_log_x(cells)
-    bits -= _x_log_x(personas @ cells)
-    axes = "abn->nb" if joint.shape[3] == 1 else "nab->nb"
-    summed: Floats = np.einsum(axes, bits.reshape(by_answer.shape[1:]))
+    """Return (n, B) minus H(persona | answer) in bits, from (K, n, A, B) P(persona and answer), which is overwritten."""
+    alone = joint.shape[3] == 1
+    by_answer = joint.transpose(0, 2, 3, 1) if alone else joint  # nothing is copied, see `_empty`
+    cells, personas = by_answer.reshape(len(joint), -1), np.ones(len(joint))
+    outcomes = personas @ cells
+    in_memory = joint.ravel(order="K")
+    for start in range(0, len(in_memory), BLOCK_CELLS):
+        block = in_memory[start : start + BLOCK_CELLS]
+        block *= np.log2(block)
+    bits = personas @ cells
+    bits -= _x_log_x(outcomes)
+    summed: Floats = np.einsum("abn->nb" if alone else "nab->nb", bits.reshape(by_answer.shape[1:]))
     return summed
 
 
@@ -291,8 +292,11 @@ def _sum_over_parent(level: Level, above: Floats, out: Floats) -> None:
 
 def _with_no_answer(joint: Floats, belief: Floats, silence: Floats) -> Floats:
     """Return (K, n, A + 1, B) P(persona and outcome), no answer last, from `predict`, (B, K) `belief` and (n, K) `silence`."""
-    unanswered = silence.T[:, :, None, None] * belief.T[:, None, None, :]
-    return np.concatenate([joint * (1 - silence).T[:, :, None, None], unanswered], axis=2)
+    personas, questions, answers, respondents = joint.shape
+    outcomes = _empty(personas, questions, answers + 1, respondents)
+    np.multiply(joint, (1 - silence).T[:, :, None, None], out=outcomes[:, :, :answers])
+    np.multiply(silence.T[:, :, None], belief.T[:, None, :], out=outcomes[:, :, answers])
+    return outcomes
 
 
 def _x_log_x(values: Floats) -> Floats:

@@ -124,7 +124,7 @@ def _has_few_outcomes(tables: ResponseTables) -> Bools:
 
 def _outcome_cells(tables: ResponseTables, posterior: Posterior) -> Floats:
     """Return the (1, C, N) P(outcome | class), or (B, C, N) where the answers of a tree change what is to be expected of the others."""
-    cells = tables.cells_and_noise[None, :, : tables.layout.cells]
+    cells = tables.cells[None]
     if tables.forest is None or posterior.upward is None:
         return cells
     predicted = tables.forest.predict(posterior.upward, np.ones_like(posterior.classes))  # (C, n, A, B)

@@ -77,12 +77,11 @@ def _class_information(tables: ResponseTables, beliefs: Floats, upward: UpwardPa
 
 def _table_information(tables: ResponseTables, beliefs: Floats) -> Floats:
     """Return the (B, Q) mutual information in bits of class and outcome from each question's own table."""
-    expected = beliefs.dot(tables.cells_and_noise)
-    outcome = expected[:, : tables.layout.cells]
+    outcome = beliefs.dot(tables.cells)
     # scipy.special.entr gives the same and takes six times as long.
     log_outcome = np.log2(outcome)
     log_outcome *= outcome
-    bits: Floats = expected[:, tables.layout.cells :]
+    bits: Floats = beliefs.dot(tables.minus_noise)
     bits -= sum_outcomes(tables.layout, log_outcome)
     for q, sample in tables.samples.items():
         bits[:, q] += sample.information(beliefs) / np.log(2)
@@ -119,7 +118,7 @@ def value_of_information(tables: ResponseTables, posterior: Posterior, actions: 
     belief = posterior.classes
     now = (belief @ actions.T).max(axis=1, keepdims=True)
     weighted = belief[:, None, :] * actions  # (B, M, K)
-    value = sum_outcomes(tables.layout, (weighted @ tables.cells_and_noise[:, : tables.layout.cells]).max(axis=1))
+    value = sum_outcomes(tables.layout, (weighted @ tables.cells).max(axis=1))
     for q, sample in tables.samples.items():
         value[:, q] = sample.best_action(belief, actions)
     if tables.forest is not None and posterior.upward is not None:

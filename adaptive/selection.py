@@ -103,7 +103,8 @@ def reachable(tables: ResponseTables, rules: SurveyRules, progress: Progress) ->
     useful: Bools = tables.informative | rules.required
     if rules.pilots is not None:
         useful = useful | rules.pilots
-    useful[list(rules.first)] = True
+    if rules.first:
+        useful[list(rules.first)] = True
     candidates: Bools = (rules.included & useful) > progress.done
     if not len(rules.conditional):
         return candidates
@@ -284,7 +285,7 @@ def look_ahead_states(
     futures = len(rows)
 
     def repeat(values: Bools | Floats | Ints) -> Any:
-        return np.repeat(values, futures, axis=0)
+        return values.repeat(futures, axis=0)
 
     answered, silent, done = repeat(evidence.answered), repeat(evidence.silent), repeat(progress.done)
     answered[:-1, question], answered[-1, question] = True, False

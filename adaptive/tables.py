@@ -198,7 +198,7 @@ class ResponseTables:
 
     @cached_property
     def layout(self) -> Layout:
-        """Where the cells of `cells_and_noise` lie."""
+        """Where the cells of `cells` lie."""
         return Layout.of([question.cells.shape[1] for question in self.questions])
 
     @cached_property
@@ -223,13 +223,15 @@ class ResponseTables:
         return np.array([np.pad(columns, (0, widest - len(columns)), constant_values=-1) for columns in self.outcome_columns])
 
     @cached_property
-    def cells_and_noise(self) -> Floats:
-        """(K, cells + Q): the cells by `layout`, then minus `noise` in bits, so that one product with a belief gives both parts of a gain.
+    def cells(self) -> Floats:
+        """(K, cells) P(outcome | persona) by `layout`. No cell is exactly zero, so that its logarithm exists."""
+        return np.maximum(self.layout.arrange([question.cells for question in self.questions]), 1e-300)
 
-        No cell is exactly zero, so that its logarithm exists.
-        """
-        cells = np.maximum(self.layout.arrange([question.cells for question in self.questions]), 1e-300)
-        return np.ascontiguousarray(np.concatenate([cells, -self.noise / np.log(2)], axis=1))
+    @cached_property
+    def minus_noise(self) -> Floats:
+        """(K, Q) minus `noise`, in bits."""
+        bits: Floats = -self.noise / np.log(2)
+        return bits
 
     @cached_property
     def has_topics(self) -> bool:

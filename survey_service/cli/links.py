@@ -16,7 +16,9 @@ from survey_service.cli.terminal import WRITABLE, refuse, settings_of_environmen
 
 if TYPE_CHECKING:
     from question_bank.exports.table_files import Cells
+    from survey_service.email_links.create import Mailing
     from survey_service.email_links.link_files import Dialect, Writer
+    from survey_service.store.session import Store
 
 
 SUFFIXES = (".svg", ".png")
@@ -134,7 +136,6 @@ def links(
     if (campaign is None) != (hold_out is None) or (campaign is None and cost is not None) or (cost is None) != (currency is None):
         raise click.UsageError("--campaign and --hold-out belong together, --cost and --currency too, and a cost needs a campaign")
     from survey_service.crypto import Keyring
-    from survey_service.email_links.campaigns import start_campaign
     from survey_service.email_links.create import prepare_mailing
     from survey_service.email_links.export import MAILERS, export_rows, header, read_contacts, summary
     from survey_service.email_links.link_files import Dialect
@@ -156,9 +157,7 @@ def links(
         with store.reading() as session:
             wanted = replace(prepare_mailing(session, Banks(), survey, question, timedelta(days=days)), reuses=not again)
         if campaign is not None and hold_out is not None:
-            with store.writing() as session:
-                started = start_campaign(session, campaign, wanted.bank.bank.id, survey, hold_out, utc_now(), cost, currency)
-            wanted = replace(wanted, campaign=started)
+            wanted = _in_campaign(store, wanted, campaign, hold_out, cost, currency)
         keys = Keyring(settings.secret_keys)
         drafts = Drafts(LinkTokens(keys), settings.base_url, wanted.bank)
         names = header(given, wanted, system)
@@ -169,12 +168,20 @@ def links(
             counts = _write_rows(writer, export_rows(store, keys, drafts, wanted, given, system, utc_now(), watch))
     if given.ignored:
         click.echo(f"not used: {', '.join(given.ignored)}", err=True)
-    if system is not None and system.most_columns is not None and len(names) > system.most_columns:
-        click.echo(
-            f"{len(names)} columns: {mailer} keeps {system.most_columns} fields on most plans; --question with fewer answers needs fewer",
-            err=True,
-        )
+    most = len(names) if system is None or system.most_columns is None else system.most_columns
+    if len(names) > most:
+        click.echo(f"{len(names)} columns: {mailer} keeps {most} fields on most plans; --question with fewer answers needs fewer", err=True)
     click.echo(summary(counts), err=True)
+
+
+def _in_campaign(store: "Store", wanted: "Mailing", name: str, hold_out: float, cost: float | None, currency: str | None) -> "Mailing":
+    """Return a mailing as part of a campaign, which is begun here."""
+    from survey_service.email_links.campaigns import start_campaign
+    from survey_service.web.context import utc_now
+
+    with store.writing() as session:
+        started = start_campaign(session, name, wanted.bank.bank.id, wanted.survey, hold_out, utc_now(), cost, currency)
+    return replace(wanted, campaign=started)
 
 
 def _write_rows(writer: "Writer", rows: "Iterator[tuple[list[str], str]]") -> Counter[str]:

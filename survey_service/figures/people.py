@@ -117,17 +117,9 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
     for contact_id, consent, email, created_at, attributes in rows:
         answers = given.get(contact_id, [])
         is_known = contact_id in known or email is not None
-        is_probe = contact_id in chances
-        views = {
-            without: Person(
-                attributed.get(contact_id, prior),
-                belief_from(bank, answers, without),
-                is_probe,
-                1 / chances[contact_id] if is_probe else 1.0,
-                is_known and consent.get("asking") is not False,
-            )
-            for without in wanted
-        }
+        may_be_asked = is_known and consent.get("asking") is not False
+        person = Person(attributed.get(contact_id, prior), None, contact_id in chances, 1 / chances.get(contact_id, 1.0), may_be_asked)
+        views = {without: replace(person, answered=belief_from(bank, answers, without)) for without in wanted}
         happened = [*events.get(contact_id, ()), *_given(bank, answers)]
         texts = {answer.question: str(item.value) for answer, item in answers if item.value is not None and _is_text(bank, answer)}
         if contact_id in written:

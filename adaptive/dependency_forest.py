@@ -11,7 +11,7 @@ answers of the question. P and A are padded to the widest of their level.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +23,10 @@ NOT_GIVEN = -1
 TINY = float(np.finfo(float).tiny)
 
 LEAST, LEAST_BELIEF = 1e-18, 1e-100
-"""Lower bounds of probabilities in tables and of beliefs, far below every rounding error. A product of `UNSCALED_ANSWERS` probabilities is
-not zero."""
+"""Lower bounds of probabilities in tables and of beliefs. A product of `UNSCALED_ANSWERS` probabilities is not zero."""
+
+LEAST_PRODUCT = 1e-280
+"""Lower bound of a scaled product of messages: later messages may make up for it, and its inverse is finite."""
 
 BLOCK_CELLS = 8_192
 """Logarithms are taken in blocks that stay in the cache. A temporary array of all cells would be given back to the system after each use,
@@ -86,12 +88,11 @@ class ActiveLevel(NamedTuple):
 class UpwardPass(NamedTuple):
     """The messages of B respondents' answers, from the leaves to the roots.
 
-    `log_likelihood` is (B, K), log P(all answers in the forest | persona), up to a constant for each respondent; `active` is (m,), the
-    places in the forest of the questions that have an answer at or below them; `levels` are these level by level, down to the deepest.
+    `log_likelihood` is (B, K), log P(all answers in the forest | persona), up to a constant for each respondent; `levels` are the active
+    questions of the levels down to the deepest answer.
     """
 
     log_likelihood: Floats
-    active: Ints
     levels: tuple[ActiveLevel, ...]
 
 
@@ -136,6 +137,11 @@ class Forest:
             ancestors[level.nodes] |= ancestors[self._above[level.nodes]]
         return ancestors
 
+    def at_or_above(self, answered: Bools) -> Bools:
+        """Return the (B, n) questions that have one of the (B, n) `answered` questions at or below them."""
+        reached: Bools = answered @ self._lineage
+        return reached
+
     @cached_property
     def informative(self) -> Bools:
         """(n,) whether any answer is likelier under one persona than under another, for any answer of the parent."""
@@ -146,7 +152,7 @@ class Forest:
         return max(int(level.table.shape[1]) for level in self.levels)
 
     def collect(self, codes: Ints) -> UpwardPass:
-        """Run the upward pass for (B, Q) outcome codes with at least one answer, `NOT_GIVEN` where there is none."""
+        """Run the upward pass for (B, Q) outcome codes, `NOT_GIVEN` where there is no answer."""
         answers = codes[:, self.questions].T
         given = (answers != NOT_GIVEN).any(axis=1)
         active = np.flatnonzero(self._lineage[given].any(axis=0))
@@ -157,22 +163,21 @@ class Forest:
         likelihood = _answer_indicators(answers[active], self._widest, self.levels[0].table.shape[3])
         scale = bool(np.count_nonzero(given) > UNSCALED_ANSWERS)
         levels: list[ActiveLevel] = []
-        message, ends = likelihood, bounds.tolist()
-        for level, upper, start, stop in reversed(list(zip(self.levels, [0, *ends], ends, ends[1:], strict=False))):
-            here = slice(start, stop)
+        message, places = likelihood, [slice(start, stop) for start, stop in pairwise(bounds.tolist())]
+        for level, here, upper in reversed(list(zip(self.levels, places, [None, *places], strict=False))):
             transitions = level.by_node.take(in_level[here], axis=0)
             own = likelihood[here, :, : transitions.shape[2]]
             message = transitions.swapaxes(2, 3) @ own
             levels.append(ActiveLevel(in_level[here], above[here], transitions, own, message))
-            if start:
-                _multiply_into_parents(message, likelihood[upper:start, :, : message.shape[2]], above[here].tolist(), scale=scale)
-        return UpwardPass(np.log(message[:, :, 0]).sum(axis=0).T, active, tuple(reversed(levels)))
+            if upper is not None:
+                _multiply_into_parents(message, likelihood[upper, :, : message.shape[2]], above[here].tolist(), scale=scale)
+        return UpwardPass(np.log(message[:, :, 0]).sum(axis=0).T, tuple(reversed(levels)))
 
     def predict(self, upward: UpwardPass, belief: Floats) -> Floats:
         """Return (K, n, A, B) P(persona and answer | all answers in the forest) under (B, K) `belief`: the downward pass.
 
-        A belief of ones gives P(answer | persona, all answers in the forest). No cell is zero, nor is the padding. In memory the first
-        axis is the last one where there is one respondent.
+        A belief of ones gives P(answer | persona, all answers in the forest). No cell is zero where the belief is positive, nor is the
+        padding. The array is laid out as by `_empty`.
         """
         roots, widest = belief.T[:, None, :], self._widest
         predicted = _empty(len(roots), len(self.questions), widest, len(belief))
@@ -239,7 +244,7 @@ def _multiply_into_parents(messages: Floats, likelihood: Floats, parents: Sequen
         product *= message
         if scale:
             product /= product.max(axis=(0, 1))
-            np.maximum(product, LEAST_BELIEF, out=product)
+            np.maximum(product, LEAST_PRODUCT, out=product)
 
 
 def _predict_active(upward: UpwardPass, roots: Floats) -> Iterator[tuple[Ints, Floats]]:
@@ -255,9 +260,12 @@ def _predict_active(upward: UpwardPass, roots: Floats) -> Iterator[tuple[Ints, F
 
 
 def _negative_conditional_entropy(joint: Floats) -> Floats:
-    """Return (n, B) minus H(persona | answer) in bits, from (K, n, A, B) P(persona and answer), which is overwritten."""
+    """Return (n, B) minus H(persona | answer) in bits, from (K, n, A, B) P(persona and answer).
+
+    `joint` is laid out as by `_empty`, so that its cells are changed in place; it is overwritten.
+    """
     alone = joint.shape[3] == 1
-    by_answer = joint.transpose(0, 2, 3, 1) if alone else joint  # nothing is copied, see `_empty`
+    by_answer = joint.transpose(0, 2, 3, 1) if alone else joint
     cells, personas = by_answer.reshape(len(joint), -1), np.ones(len(joint))
     outcomes = personas @ cells
     in_memory = joint.ravel(order="K")

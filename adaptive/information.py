@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import entr
 
 from adaptive.arrays import Bools, Floats, Ints
-from adaptive.dependency_forest import TINY, UpwardPass
+from adaptive.dependency_forest import NOT_GIVEN, TINY, UpwardPass
 from adaptive.posterior import Evidence, Posterior, correlation_weight, discounts_of_repeats
 from adaptive.tables import Layout, ResponseTables
 
@@ -146,9 +146,11 @@ def decision_is_final(
     """
     ratios = np.broadcast_to(tables.widest_ratios, (len(open_questions), *tables.widest_ratios.shape))
     if tables.forest is not None and posterior.upward is not None:
-        ratios = ratios.copy()
         # With answers below it in the tree, a question can carry a larger likelihood ratio than its own table shows.
-        ratios[:, tables.forest.questions[posterior.upward.active]] = np.inf
+        unbounded = np.zeros_like(open_questions)
+        answered = evidence.answered & (evidence.codes != NOT_GIVEN)
+        unbounded[:, tables.forest.questions] = tables.forest.at_or_above(answered[:, tables.forest.questions])
+        ratios = np.where(unbounded[:, :, None, None], np.inf, ratios)
     best = (posterior.classes @ actions.T).argmax(axis=1)
     lost = np.concatenate([_most_discounted(tables, posterior, remaining), discounts_of_repeats(evidence, tables, open_questions)], axis=1)
     return np.array(

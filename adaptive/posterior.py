@@ -51,6 +51,17 @@ class Evidence:
         return cls(nothing, nothing.copy(), rows, np.full(shape, NOT_GIVEN), signals)
 
 
+def select_evidence(evidence: Evidence, which: Bools | Ints | slice) -> Evidence:
+    """Return the evidence of some of the respondents, each of whom has rows of their own."""
+    return Evidence(
+        answered=evidence.answered[which],
+        silent=evidence.silent[which],
+        rows=evidence.rows[which],
+        codes=evidence.codes[which],
+        signals=evidence.signals[which],
+    )
+
+
 def restrict_to(evidence: Evidence, asked: Bools) -> Evidence:
     """Return the evidence as if only the (B, Q) `asked` questions had been asked."""
     return replace(evidence, answered=evidence.answered & asked, silent=evidence.silent & asked)

@@ -9,7 +9,7 @@ from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.information import entropy
 from adaptive.learning.calibration import calibration_error
-from adaptive.posterior import Evidence, believe, correlation_weight, count_evidence, repeat_weights, restrict_to
+from adaptive.posterior import Evidence, believe, correlation_weight, count_evidence, repeat_weights, restrict_to, select_evidence
 from adaptive.selection import SurveyRules, argmax_allowed, eligible, next_questions
 from adaptive.stopping import Progress, StopRule
 from adaptive.tables import ResponseTables
@@ -18,8 +18,8 @@ from adaptive.tables import ResponseTables
 def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Ints, included: Bools, length: int | None = None) -> list[int]:
     """Return the `included` questions in the order that greedily raises the log score of `label` most on these respondents.
 
-    The belief is the one that the service would state, with its trees and topics. The order is fitted to the answers it is scored on, and
-    is therefore a strong baseline.
+    The belief is the one that the service would state, with its trees and topics. On the same respondents the order looks better than it
+    is: one of many orders fits their chance answers best.
 
     Parameters
     ----------
@@ -132,9 +132,9 @@ def replay(
 ) -> list[StepMetrics]:
     """Ask every respondent one question after another, without stopping, and measure the belief after each of `steps`.
 
-    `order` is adaptive (the live choice), fixed (the best order for all, see `best_fixed_order`) or random (another order for each
-    respondent). A question that the respondent left empty counts as asked. `watch` is called with each step. Raises ValueError for
-    another order.
+    `order` is adaptive (the live choice), fixed (the order that is best for the other half of the respondents, see `best_fixed_order`) or
+    random (another order for each respondent). A question that the respondent left empty counts as asked. `watch` is called with each step.
+    Raises ValueError for another order.
 
     Where the survey has an endgame, the adaptive order knows that the survey ends after each of `steps`: the two questions before it are
     chosen for that.
@@ -189,13 +189,26 @@ def _chooser(tables: ResponseTables, rules: SurveyRules, people: Respondents, or
         endless = replace(rules, stop=StopRule(at_least=0))
         return lambda evidence, progress: next_questions(tables, endless, evidence, progress).chosen
     if order == "fixed":
-        rank = np.full(len(tables.questions), np.inf)
-        rank[best_fixed_order(tables, restrict_to(people.answers, people.opens), label, rules.included)] = np.arange(rules.included.sum())
-        return lambda _, progress: argmax_allowed(np.broadcast_to(1 / (1 + rank), progress.done.shape), eligible(rules, progress))
+        scores = 1 / (1 + _fixed_ranks(tables, restrict_to(people.answers, people.opens), label, rules.included, rng))
+        return lambda _, progress: argmax_allowed(scores, eligible(rules, progress))
     if order == "random":
         draw = rng.random(people.opens.shape)
         return lambda _, progress: argmax_allowed(draw, eligible(rules, progress))
     raise ValueError(f"{order!r} is not an order: choose adaptive, fixed or random")
+
+
+def _fixed_ranks(tables: ResponseTables, answers: Evidence, label: Ints, included: Bools, rng: np.random.Generator) -> Floats:
+    """Return the (N, Q) place of each question in the order that is best for the other half of the respondents, drawn at random.
+
+    A respondent who is alone gets the order that is best for them.
+    """
+    ranks = np.full(answers.answered.shape, np.inf)
+    halves = np.array_split(rng.permutation(len(label)), 2)
+    for half, others in zip(halves, reversed(halves), strict=True):
+        fitted = others if len(others) else half
+        order = best_fixed_order(tables, select_evidence(answers, fitted), label[fitted], included)
+        ranks[half[:, None], order] = np.arange(len(order))
+    return ranks
 
 
 def _progress_after(rules: SurveyRules, done: Bools, opens: Bools) -> Progress:

@@ -14,7 +14,7 @@ from adaptive.dropout import Hazard
 from adaptive.evaluation.replay import Respondents
 from adaptive.exploration import PILOT_SHARE, RandomDraw
 from adaptive.likelihood import Choice, MultipleChoice, Numeric, log_any_answer, log_no_answer
-from adaptive.posterior import Evidence, restrict_to
+from adaptive.posterior import Evidence, restrict_to, select_evidence
 from adaptive.selection import SurveyRules, next_questions, update_limit
 from adaptive.stopping import REASONS, Progress
 from adaptive.tables import ResponseTables
@@ -193,7 +193,7 @@ def interview(tables: ResponseTables, rules: SurveyRules, people: Respondents, w
     blocks, start = [], 0
     for size in _block_sizes(tables, len(people.opens)):
         rows = slice(start, start + size)
-        block = Respondents(_select_evidence(people.answers, rows), people.opens[rows])
+        block = Respondents(select_evidence(people.answers, rows), people.opens[rows])
         blocks.append(_interview_block(tables, rules, block, _BlockRandomness(np.full(size, np.inf))))
         start += size
         watch(size)
@@ -267,23 +267,13 @@ def _interview_block(tables: ResponseTables, rules: SurveyRules, people: Respond
         stays = ~ended & ~leaves
         chosen, gain = step.chosen[stays], step.gain[stays]
         if not stays.all():
-            who, answers, progress = who[stays], _select_evidence(answers, stays), _select_progress(progress, stays)
+            who, answers, progress = who[stays], select_evidence(answers, stays), _select_progress(progress, stays)
         everyone = np.arange(len(who))
         result.asked[who, progress.taken], result.gain[who, progress.taken] = chosen, gain[everyone, chosen]
         result.silent[who, progress.taken] = answers.silent[everyone, chosen]
         progress.done[everyone, chosen] = True
         progress = replace(progress, taken=progress.taken + 1, spent=progress.spent + tables.seconds[chosen])
     return result
-
-
-def _select_evidence(evidence: Evidence, which: Bools | slice) -> Evidence:
-    return Evidence(
-        answered=evidence.answered[which],
-        silent=evidence.silent[which],
-        rows=evidence.rows[which],
-        codes=evidence.codes[which],
-        signals=evidence.signals[which],
-    )
 
 
 def _select_progress(progress: Progress, which: Bools) -> Progress:

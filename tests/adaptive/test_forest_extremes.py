@@ -45,6 +45,27 @@ def test_answers_to_all_questions_multiply(questions, seed):
     cells = [given[q][:, codes[parents[q]], codes[q]] for q in parents]
     logits = np.log(np.maximum(tables.questions[0].cells[:, codes[0]], 1e-18)) + np.log(cells).sum(axis=0)
     assert found.belief[0] == pytest.approx(np.exp(logits - np.logaddexp.reduce(logits)), abs=1e-9)
+    assert found.upward is not None
+    stated = found.upward.log_likelihood[0]
+    assert stated - stated.max() == pytest.approx(logits - logits.max(), abs=1e-9)
+
+
+@pytest.mark.parametrize(("children", "mistake"), [(8, 1e-4), (60, 1e-4), (160, 0.05)])
+def test_later_answers_make_up_for_earlier_ones(children, mistake):
+    """Half of the children of a question speak for one of its answers, as many for the other: nothing is known of it."""
+    root = np.array([[0.7, 0.3], [0.4, 0.6]])
+    given = {q: np.tile([[1 - mistake, mistake], [mistake, 1 - mistake]], (2, 1, 1)) for q in range(1, children + 1)}
+    shares = [root, *[np.full((2, 2), 0.5)] * children]
+    tables = ResponseTables.of(shares, parents=dict.fromkeys(given, 0), given=given)
+    codes = {q: int(q > children // 2) for q in given}
+
+    found = infer(tables, answer(tables, codes))
+
+    assert found.belief[0] == pytest.approx([0.5, 0.5])
+    assert tables.forest is not None
+    assert found.upward is not None
+    predicted = tables.forest.predict(found.upward, np.ones((1, 2)))
+    assert predicted[:, tables.forest.questions.tolist().index(0), :, 0] == pytest.approx(root)
 
 
 @pytest.mark.parametrize("answered", [3, 16, 40, 120])

@@ -190,6 +190,20 @@ def test_a_decision_is_not_final_while_its_evidence_may_become_a_repeat(known, s
     assert decision_is_final(tables, evidence, infer(tables, evidence), np.eye(2), still_open, np.array([1])).tolist() == [final]
 
 
+def test_a_decision_does_not_depend_on_who_else_is_asked():
+    """The answer of another respondent in the same tree does not make a question more telling."""
+    share = np.array([[0.6, 0.4], [0.4, 0.6]])
+    tables = ResponseTables.of([share, share], [0.9, 0.1], parents={1: 0}, given={1: np.stack([share, [[0.5, 0.5], [0.4, 0.6]]])})
+    evidence = Evidence.none(tables, 2)
+    evidence.answered[0, 1], evidence.codes[0, 1] = True, 0
+
+    final = decision_is_final(tables, evidence, infer(tables, evidence), np.eye(2), ~evidence.answered, np.array([1, 1]))
+
+    alone = Evidence.none(tables)
+    assert final.tolist() == [True, True]
+    assert decision_is_final(tables, alone, infer(tables, alone), np.eye(2), ~alone.answered, np.array([1])).tolist() == [True]
+
+
 def test_a_survey_stops_when_no_answer_can_change_the_decision():
     """One weak question cannot outweigh a strong answer; before that answer it could."""
     strong, weak = [[0.9, 0.1], [0.1, 0.9]], [[0.6, 0.4], [0.4, 0.6]]

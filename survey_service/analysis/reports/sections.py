@@ -135,8 +135,8 @@ def orders_section(orders: Mapping[str, Sequence[StepMetrics]], truth: str) -> S
     ]
     reading = _(
         "How right and how sure the service is after each question, if nobody stopped. Adaptive: the next question depends on the answers, "
-        "as in the live survey, and on the time that it takes. Fixed: the best single order for everybody, "
-        "chosen knowing these very answers. Random: any. "
+        "as in the live survey, and on the time that it takes. Fixed: one order for everybody, "
+        "the best for the other half of these people. Random: any. "
         "The steeper the rise, the fewer questions are needed."
     )
     head = (_("Order"), _("questions"), _("right"), _("confidence"), _("calibration error"), _("log score"))

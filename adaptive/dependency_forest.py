@@ -153,14 +153,13 @@ class Forest:
 
     def collect(self, codes: Ints) -> UpwardPass:
         """Run the upward pass for (B, Q) outcome codes, `NOT_GIVEN` where there is no answer."""
-        answers = codes[:, self.questions].T
-        given = (answers != NOT_GIVEN).any(axis=1)
+        given = (codes != NOT_GIVEN).any(axis=0)[self.questions]
         active = np.flatnonzero(self._lineage[given].any(axis=0))
         depth = self._depth[active]
         bounds = np.searchsorted(active, self._starts[: depth.max(initial=-1) + 2])
         above = np.searchsorted(active, self._above[active]) - bounds[np.maximum(depth - 1, 0)]
         in_level = self._in_level[active]
-        likelihood = _answer_indicators(answers[active], self._widest, self.levels[0].table.shape[3])
+        likelihood = _answer_indicators(codes[:, self.questions[active]].T, self._widest, self.levels[0].table.shape[3])
         scale = bool(np.count_nonzero(given) > UNSCALED_ANSWERS)
         levels: list[ActiveLevel] = []
         message, places = likelihood, [slice(start, stop) for start, stop in pairwise(bounds.tolist())]

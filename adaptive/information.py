@@ -69,10 +69,10 @@ def _class_information(tables: ResponseTables, beliefs: Floats, upward: UpwardPa
     """Return the (B, Q) mutual information in bits of class and outcome; `upward` are the answers in trees, None where there are none."""
     if upward is None or tables.forest is None:
         return _table_information(tables, beliefs)
-    within = np.maximum(tables.forest.gain(beliefs, tables.forest_silence, upward), 0.0)
+    bits = np.maximum(tables.forest.gain(beliefs, tables.forest_silence, upward), 0.0).T
     if tables.outside_forest is not None:
-        within = np.concatenate([_table_information(tables.outside_forest, beliefs), within], axis=1)
-    return within.take(tables.place_by_forest, axis=1)
+        bits = np.concatenate([_table_information(tables.outside_forest, beliefs).T, bits])
+    return np.ascontiguousarray(bits.take(tables.place_by_forest, axis=0).T)
 
 
 def _table_information(tables: ResponseTables, beliefs: Floats) -> Floats:

@@ -54,11 +54,6 @@ class Level:
         return np.maximum(np.ascontiguousarray(self.table.transpose(2, 3, 1, 0)), LEAST)
 
     @cached_property
-    def transitions(self) -> Floats:
-        """(K, n, A, P) the same."""
-        return self.by_node.swapaxes(0, 1)
-
-    @cached_property
     def rows(self) -> Floats:
         """(P, A, n, K) the same in the order of `table`, which suits one respondent."""
         return np.maximum(self.table, LEAST)
@@ -67,15 +62,9 @@ class Level:
 class ActiveLevel(NamedTuple):
     """The m questions of one level that have an answer at or below them.
 
-    Attributes
-    ----------
-    in_level, above : (m,)
-        Their places within the level; the places of their parents among the active questions of the level above.
-    transitions : (m, K, A, P)
-    likelihood : (m, K, A, B)
-        P(answers at and below | own answer), up to a factor that all personas share.
-    to_parent : (m, K, P, B)
-        The same given the parent's answer.
+    `in_level` and `above` are (m,), their places within the level and those of their parents among the active questions of the level above;
+    `transitions` is (m, K, A, P). `likelihood` is (m, K, A, B), P(answers at and below | own answer), up to a factor that all personas
+    share; `to_parent` is (m, K, P, B), the same given the parent's answer.
     """
 
     in_level: Ints
@@ -110,11 +99,6 @@ class Forest:
         return np.concatenate([level.above + upper[depth] for depth, level in enumerate(self.levels)])
 
     @cached_property
-    def _parents(self) -> tuple[Ints, ...]:
-        """`_above` of each level."""
-        return tuple(self._above[level.nodes] for level in self.levels)
-
-    @cached_property
     def _starts(self) -> Ints:
         """(levels + 1,) place at which each level begins, and at which the last one ends."""
         return np.array([*(level.nodes.start for level in self.levels), len(self.questions)])
@@ -123,11 +107,6 @@ class Forest:
     def _depth(self) -> Ints:
         """(n,) the level of each question."""
         return np.repeat(np.arange(len(self.levels)), np.diff(self._starts))
-
-    @cached_property
-    def _in_level(self) -> Ints:
-        """(n,) place of each question within its level."""
-        return np.arange(len(self.questions)) - self._starts[self._depth]
 
     @cached_property
     def _lineage(self) -> Bools:
@@ -158,7 +137,7 @@ class Forest:
         depth = self._depth[active]
         bounds = np.searchsorted(active, self._starts[: depth.max(initial=-1) + 2])
         above = np.searchsorted(active, self._above[active]) - bounds[np.maximum(depth - 1, 0)]
-        in_level = self._in_level[active]
+        in_level = active - self._starts[depth]
         likelihood = _answer_indicators(codes[:, self.questions[active]].T, self._widest, self.levels[0].table.shape[3])
         scale = bool(np.count_nonzero(given) > UNSCALED_ANSWERS)
         levels: list[ActiveLevel] = []
@@ -180,9 +159,12 @@ class Forest:
         """
         roots, widest = belief.T[:, None, :], self._widest
         predicted = _empty(len(roots), len(self.questions), widest, len(belief))
-        for level, parents, active in zip_longest(self.levels, self._parents, _predict_active(upward, roots)):
+        for level, active in zip_longest(self.levels, _predict_active(upward, roots)):
             outcomes_above, outcomes = level.table.shape[:2]
-            above = _take(predicted, parents)[:, :, :outcomes_above] if level.nodes.start else roots[:, None].repeat(len(parents), axis=1)
+            if level.nodes.start:
+                above = _take(predicted, self._above[level.nodes])[:, :, :outcomes_above]
+            else:
+                above = roots[:, None].repeat(len(level.above), axis=1)
             inside = predicted[:, level.nodes]
             if outcomes < widest:
                 inside[:, :, outcomes:] = LEAST * LEAST_BELIEF
@@ -263,25 +245,22 @@ def _negative_conditional_entropy(joint: Floats) -> Floats:
 
     `joint` is laid out as by `_empty`, so that its cells are changed in place; it is overwritten.
     """
-    alone = joint.shape[3] == 1
-    by_answer = joint.transpose(0, 2, 3, 1) if alone else joint
+    by_answer, axes = (joint.transpose(0, 2, 3, 1), "abn->nb") if joint.shape[3] == 1 else (joint, "nab->nb")
     cells, personas = by_answer.reshape(len(joint), -1), np.ones(len(joint))
     outcomes = personas @ cells
     in_memory = joint.ravel(order="K")
     for start in range(0, len(in_memory), BLOCK_CELLS):
-        block = in_memory[start : start + BLOCK_CELLS]
-        block *= np.log2(block)
+        in_memory[start : start + BLOCK_CELLS] *= np.log2(in_memory[start : start + BLOCK_CELLS])
     bits = personas @ cells
     bits -= _x_log_x(outcomes)
-    summed: Floats = np.einsum("abn->nb" if alone else "nab->nb", bits.reshape(by_answer.shape[1:]))
+    summed: Floats = np.einsum(axes, bits.reshape(by_answer.shape[1:]))
     return summed
 
 
 def _empty(personas: int, questions: int, answers: int, respondents: int) -> Floats:
     """Return an empty (K, n, A, B) array whose first axis is the last one in memory where there is one respondent."""
-    if respondents == 1:
-        return np.empty((1, answers, questions, personas)).T
-    return np.empty((personas, questions, answers, respondents))
+    shape = personas, questions, answers, respondents
+    return np.empty(shape[::-1]).T if respondents == 1 else np.empty(shape)
 
 
 def _take(values: Floats, places: Ints) -> Floats:
@@ -294,7 +273,7 @@ def _sum_over_parent(level: Level, above: Floats, out: Floats) -> None:
     if above.shape[3] == 1:  # a third of the time of `matmul`
         np.einsum("pank,knp->kna", level.rows, above[..., 0], out=out[..., 0])
     else:
-        np.matmul(level.transitions, above, out=out)
+        np.matmul(level.by_node.swapaxes(0, 1), above, out=out)
 
 
 def _with_no_answer(joint: Floats, belief: Floats, silence: Floats) -> Floats:

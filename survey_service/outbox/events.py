@@ -321,7 +321,7 @@ def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
     unit = 10**DECIMALS
     exact = {persona: p * unit for persona, p in probabilities.items()}
     whole = {persona: floor(p) for persona, p in exact.items()}
-    by_remainder = sorted(exact, key=lambda persona: whole[persona] - exact[persona])
+    by_remainder = sorted(exact, key=lambda persona: (whole[persona] - exact[persona], -probabilities[persona]))
     for persona in by_remainder[: unit - sum(whole.values())]:
         whole[persona] += 1
     return {persona: count / unit for persona, count in whole.items()}

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 from sqlalchemy.exc import StatementError
 
@@ -21,6 +21,7 @@ shares = some.lists(some.floats(1e-9, 1.0), min_size=2, max_size=50).map(lambda 
 
 
 @given(shares)
+@example(dict(enumerate(np.array([0.5, np.nextafter(1, 0), 1, 1, 0.5, 0.4375]) / 4.4375)))  # neighbours with the same remainder
 def test_rounded_probabilities_add_up_to_one_as_decimals(probabilities):
     """Each rounded probability is within one unit of the exact one, and the order is kept."""
     rounded = events.rounded(probabilities)

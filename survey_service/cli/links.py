@@ -156,8 +156,7 @@ def links(
     with store_of(settings) as store:
         with store.reading() as session:
             wanted = replace(prepare_mailing(session, Banks(), survey, question, timedelta(days=days)), reuses=not again)
-        if campaign is not None and hold_out is not None:
-            wanted = _in_campaign(store, wanted, campaign, hold_out, cost, currency)
+        wanted = _in_campaign(store, wanted, campaign, hold_out, cost, currency)
         keys = Keyring(settings.secret_keys)
         drafts = Drafts(LinkTokens(keys), settings.base_url, wanted.bank)
         names = header(given, wanted, system)
@@ -174,11 +173,15 @@ def links(
     click.echo(summary(counts), err=True)
 
 
-def _in_campaign(store: "Store", wanted: "Mailing", name: str, hold_out: float, cost: float | None, currency: str | None) -> "Mailing":
-    """Return a mailing as part of a campaign, which is begun here."""
+def _in_campaign(
+    store: "Store", wanted: "Mailing", name: str | None, hold_out: float | None, cost: float | None, currency: str | None
+) -> "Mailing":
+    """Return a mailing as part of a campaign, which is begun here, or as it is where it belongs to none."""
     from survey_service.email_links.campaigns import start_campaign
     from survey_service.web.context import utc_now
 
+    if name is None or hold_out is None:
+        return wanted
     with store.writing() as session:
         started = start_campaign(session, name, wanted.bank.bank.id, wanted.survey, hold_out, utc_now(), cost, currency)
     return replace(wanted, campaign=started)

@@ -8,7 +8,7 @@ Array names: B respondents, K personas, n questions of one level, m questions wi
 answers of the question. P and A are padded to the widest of their level.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, zip_longest
@@ -29,8 +29,7 @@ LEAST_PRODUCT = 1e-280
 """Lower bound of a scaled product of messages: later messages may make up for it, and its inverse is finite."""
 
 BLOCK_CELLS = 8_192
-"""Logarithms are taken in blocks that stay in the cache. A temporary array of all cells would be given back to the system after each use,
-which takes longer than to compute it."""
+"""Logarithms are taken in blocks that stay in the cache: an array of all of them would be given back to the system after each use."""
 
 UNSCALED_ANSWERS = 16
 """Up to so many answers the messages are multiplied as they are; the product of more is scaled, for it could underflow."""
@@ -62,26 +61,26 @@ class Level:
 class ActiveLevel(NamedTuple):
     """The m questions of one level that have an answer at or below them.
 
-    `in_level` and `above` are (m,), their places within the level and those of their parents among the active questions of the level above;
-    `transitions` is (m, K, A, P). `likelihood` is (m, K, A, B), P(answers at and below | own answer), up to a factor that all personas
-    share; `to_parent` is (m, K, P, B), the same given the parent's answer.
+    `places` and (m,) `above` are their places and those of their parents among the active questions of all levels; (m,) `in_level` are
+    their places within the level. `transitions` is (m, K, A, P); `to_parent` is (m, K, P, B), P(answers at and below | parent's answer).
     """
 
+    places: slice
     in_level: Ints
     above: Ints
     transitions: Floats
-    likelihood: Floats
     to_parent: Floats
 
 
 class UpwardPass(NamedTuple):
     """The messages of B respondents' answers, from the leaves to the roots.
 
-    `log_likelihood` is (B, K), log P(all answers in the forest | persona), up to a constant for each respondent; `levels` are the active
-    questions of the levels down to the deepest answer.
+    `log_likelihood` is (B, K), log P(all answers in the forest | persona); `levels` are those down to the deepest answer; `likelihood` is
+    (m, K, A, B), P(answers at and below | own answer), of the active questions of all levels. Each is up to a factor that personas share.
     """
 
     log_likelihood: Floats
+    likelihood: Floats
     levels: tuple[ActiveLevel, ...]
 
 
@@ -104,9 +103,9 @@ class Forest:
         return np.array([*(level.nodes.start for level in self.levels), len(self.questions)])
 
     @cached_property
-    def _depth(self) -> Ints:
-        """(n,) the level of each question."""
-        return np.repeat(np.arange(len(self.levels)), np.diff(self._starts))
+    def _in_level(self) -> Ints:
+        """(n,) place of each question within its level."""
+        return np.concatenate([np.arange(len(level.above)) for level in self.levels])
 
     @cached_property
     def _lineage(self) -> Bools:
@@ -132,24 +131,34 @@ class Forest:
 
     def collect(self, codes: Ints) -> UpwardPass:
         """Run the upward pass for (B, Q) outcome codes, `NOT_GIVEN` where there is no answer."""
-        given = (codes != NOT_GIVEN).any(axis=0)[self.questions]
+        answers = codes.T.take(self.questions, axis=0)
+        given = (answers != NOT_GIVEN).any(axis=1)
         active = np.flatnonzero(self._lineage[given].any(axis=0))
-        depth = self._depth[active]
-        bounds = np.searchsorted(active, self._starts[: depth.max(initial=-1) + 2])
-        above = np.searchsorted(active, self._above[active]) - bounds[np.maximum(depth - 1, 0)]
-        in_level = active - self._starts[depth]
-        likelihood = _answer_indicators(codes[:, self.questions[active]].T, self._widest, self.levels[0].table.shape[3])
-        scale = bool(np.count_nonzero(given) > UNSCALED_ANSWERS)
+        in_level, above = self._in_level[active], np.searchsorted(active, self._above[active])
+        likelihood = self._indicators(answers[active])
+        scale, parents = bool(np.count_nonzero(given) > UNSCALED_ANSWERS), above.tolist()
         levels: list[ActiveLevel] = []
-        message, places = likelihood, [slice(start, stop) for start, stop in pairwise(bounds.tolist())]
-        for level, here, upper in reversed(list(zip(self.levels, places, [None, *places], strict=False))):
-            transitions = level.by_node.take(in_level[here], axis=0)
-            own = likelihood[here, :, : transitions.shape[2]]
-            message = transitions.swapaxes(2, 3) @ own
-            levels.append(ActiveLevel(in_level[here], above[here], transitions, own, message))
-            if upper is not None:
-                _multiply_into_parents(message, likelihood[upper, :, : message.shape[2]], above[here].tolist(), scale=scale)
-        return UpwardPass(np.log(message[:, :, 0]).sum(axis=0).T, tuple(reversed(levels)))
+        message = likelihood
+        bounds = np.searchsorted(active, self._starts).tolist()
+        for level, (start, stop) in reversed(list(zip(self.levels, pairwise(bounds), strict=True))):
+            if start < stop:
+                transitions = level.by_node.take(in_level[start:stop], axis=0)
+                message = transitions.swapaxes(2, 3) @ likelihood[start:stop, :, : transitions.shape[2]]
+                levels.append(ActiveLevel(slice(start, stop), in_level[start:stop], above[start:stop], transitions, message))
+                if start:
+                    _multiply_into_parents(message, likelihood[:, :, : message.shape[2]], parents[start:stop], scale=scale)
+        return UpwardPass(np.log(message[:, :, 0]).sum(axis=0).T, likelihood, tuple(reversed(levels)))
+
+    @cached_property
+    def _one_hot(self) -> Floats:
+        """(A + 1, A) 1 at each answer; ones at the last place, which is that of `NOT_GIVEN`."""
+        return np.vstack([np.eye(self._widest), np.ones(self._widest)])
+
+    def _indicators(self, answers: Ints) -> Floats:
+        """Return (m, K, A, B) 1 at the observed answer of (m, B) `answers` and 0 elsewhere; 1 everywhere where nothing was observed."""
+        indicators = np.empty((len(answers), self.levels[0].table.shape[3], self._widest, answers.shape[1]))
+        indicators[:] = self._one_hot.take(answers, axis=0).swapaxes(1, 2)[:, None]
+        return indicators
 
     def predict(self, upward: UpwardPass, belief: Floats) -> Floats:
         """Return (K, n, A, B) P(persona and answer | all answers in the forest) under (B, K) `belief`: the downward pass.
@@ -159,20 +168,18 @@ class Forest:
         """
         roots, widest = belief.T[:, None, :], self._widest
         predicted = _empty(len(roots), len(self.questions), widest, len(belief))
-        for level, active in zip_longest(self.levels, _predict_active(upward, roots)):
-            outcomes_above, outcomes = level.table.shape[:2]
+        joint = _predict_active(upward, roots)
+        above = roots[:, None].repeat(len(self.levels[0].above), axis=1)
+        for level, active in zip_longest(self.levels, upward.levels):
             if level.nodes.start:
-                above = _take(predicted, self._above[level.nodes])[:, :, :outcomes_above]
-            else:
-                above = roots[:, None].repeat(len(level.above), axis=1)
-            inside = predicted[:, level.nodes]
+                above = _take(predicted, self._above[level.nodes])[:, :, : len(level.table)]
+            inside, outcomes = predicted[:, level.nodes], level.table.shape[1]
             if outcomes < widest:
                 inside[:, :, outcomes:] = LEAST * LEAST_BELIEF
                 inside = inside[:, :, :outcomes]
             _sum_over_parent(level, above, inside)
             if active is not None:
-                places, joint = active
-                inside[:, places] = joint.swapaxes(0, 1)
+                inside[:, active.in_level] = joint[active.places, :, :outcomes].swapaxes(0, 1)
         return predicted
 
     def gain(self, belief: Floats, silence: Floats | None, upward: UpwardPass) -> Floats:
@@ -207,14 +214,6 @@ class Forest:
         return table.max(axis=0).T, lowest.T
 
 
-def _answer_indicators(codes: Ints, answers: int, personas: int) -> Floats:
-    """Return (m, K, A, B) 1 at the observed answer of (m, B) `codes` and 0 elsewhere; 1 everywhere where nothing was observed."""
-    compatible = (codes[:, None, :] == NOT_GIVEN) | (codes[:, None, :] == np.arange(answers)[:, None])
-    indicators = np.empty((len(codes), personas, *compatible.shape[1:]))
-    indicators[:] = compatible[:, None]
-    return indicators
-
-
 def _multiply_into_parents(messages: Floats, likelihood: Floats, parents: Sequence[int], *, scale: bool) -> None:
     """Multiply the (m, K, P, B) messages of one level into the (n, K, P, B) `likelihood` of their `parents`, in place.
 
@@ -228,16 +227,17 @@ def _multiply_into_parents(messages: Floats, likelihood: Floats, parents: Sequen
             np.maximum(product, LEAST_PRODUCT, out=product)
 
 
-def _predict_active(upward: UpwardPass, roots: Floats) -> Iterator[tuple[Ints, Floats]]:
-    """Yield the places of the active questions of each level and their (m, K, A, B) prediction; `roots` is the (K, 1, B) belief."""
-    joint = roots
-    for depth, level in enumerate(upward.levels):
+def _predict_active(upward: UpwardPass, roots: Floats) -> Floats:
+    """Return the (m, K, A, B) prediction of the active questions, its padding undefined; `roots` is the (K, 1, B) belief."""
+    joint = np.empty_like(upward.likelihood)
+    for level in upward.levels:
+        outcomes, outcomes_above = level.transitions.shape[2:]
+        above = joint.take(level.above, axis=0)[:, :, :outcomes_above] if level.places.start else roots
         # the parent's belief without this child's message
-        above = (joint.take(level.above, axis=0)[:, :, : level.to_parent.shape[2]] if depth else roots) / level.to_parent
-        joint = level.transitions @ above
-        joint *= level.likelihood
-        np.maximum(joint, LEAST * LEAST_BELIEF, out=joint)
-        yield level.in_level, joint
+        predicted = level.transitions @ (above / level.to_parent)
+        predicted *= upward.likelihood[level.places, :, :outcomes]
+        np.maximum(predicted, LEAST * LEAST_BELIEF, out=joint[level.places, :, :outcomes])
+    return joint
 
 
 def _negative_conditional_entropy(joint: Floats) -> Floats:
@@ -250,7 +250,8 @@ def _negative_conditional_entropy(joint: Floats) -> Floats:
     outcomes = personas @ cells
     in_memory = joint.ravel(order="K")
     for start in range(0, len(in_memory), BLOCK_CELLS):
-        in_memory[start : start + BLOCK_CELLS] *= np.log2(in_memory[start : start + BLOCK_CELLS])
+        block = in_memory[start : start + BLOCK_CELLS]
+        block *= np.log2(block)
     bits = personas @ cells
     bits -= _x_log_x(outcomes)
     summed: Floats = np.einsum(axes, bits.reshape(by_answer.shape[1:]))

@@ -24,8 +24,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from adaptive.arrays import Floats, Ints
 from adaptive.evaluation.metrics import StopMetrics, stop_metrics
-from adaptive.evaluation.replay import Respondents, StepMetrics, best_fixed_order, reference_personas, replay
+from adaptive.evaluation.replay import Respondents, best_fixed_order, reference_personas, replay
 from adaptive.evaluation.simulate import interview
+from adaptive.learning.calibration import calibration_error
 from adaptive.learning.fit import Fit
 from adaptive.selection import SurveyRules
 from adaptive.stopping import StopRule
@@ -48,10 +49,12 @@ BEHIND = 0.01
 class Half:
     """One half, fitted on the other. `rivals` has the agreement of each rival and of the adaptive order at its length, by length.
 
-    At the stop, what is true of the stated persona is its label, or without labels the probability that all answers give it.
+    `confidence` has, by length, the (N,) confidence of the adaptive order in the stated persona and what is true of it: whether it is the
+    label, or without labels the probability that all answers give it. At the stop the same is true.
     """
 
-    adaptive: dict[int, StepMetrics]
+    agreement: dict[int, float]
+    confidence: dict[int, tuple[Floats, Floats]]
     rivals: dict[int, dict[str, tuple[float, float]]]
     stop: StopMetrics
     is_labelled: bool
@@ -105,13 +108,14 @@ def evaluate_half(dataset: Dataset, personas: int | None, task: tuple[int, bool]
     order = best_fixed_order(half.tables, half.training.answers, half.label, half.rules.included, max(lengths))
     rng = np.random.default_rng(seed)
     as_fitted = replace(half.rules, stop=StopRule(at_most=max(lengths), endgame="accuracy"))  # as `discern fit` writes it
-    ours = {found.questions: found for found in replay(half.tables, as_fitted, half.people, "adaptive", range(max(lengths) + 1), rng)}
+    steps = range(max(lengths) + 1)
+    ours = {found.questions: found.agreement for found in replay(half.tables, as_fitted, half.people, "adaptive", steps, rng)}
     first = replace(half.rules, first=tuple(order))
     fixed = {found.questions: found.agreement for found in replay(half.tables, first, half.people, "adaptive", lengths, rng)}
     importance = _importance(half, seed)
     rivals = {}
     for length in lengths:
-        agreement = ours[length].agreement
+        agreement = ours[length]
         golden = np.argsort(-importance)[:length]
         forest = RandomForestClassifier(300, min_samples_leaf=3, random_state=seed)
         boosted = LGBMClassifier(n_estimators=60, num_leaves=15, min_child_samples=10, random_state=seed, verbose=-1, n_jobs=1)
@@ -120,11 +124,20 @@ def evaluate_half(dataset: Dataset, personas: int | None, task: tuple[int, bool]
             "logistic": (_agreement(half, order[:length], _logistic()), agreement),
             "lightgbm": (_agreement(half, order[:length], boosted), agreement),
             "golden": (_agreement(half, golden, forest), agreement),
-            "tree": _tree(half, length, [ours[n].agreement for n in range(max(lengths) + 1)], seed),
+            "tree": _tree(half, length, [ours[n] for n in steps], seed),
         }
     interviews = interview(half.tables, replace(half.rules, stop=StopRule(confidence=STOP)), half.people)
     ended = stop_metrics(interviews, half.full, half.truth, labelled=half.people.label is not None)
-    return Half({length: ours[length] for length in lengths}, rivals, ended, half.people.label is not None)
+    confidence = {length: _confidence(half, replace(as_fitted, stop=replace(as_fitted.stop, at_most=length))) for length in lengths}
+    return Half({length: ours[length] for length in lengths}, confidence, rivals, ended, half.people.label is not None)
+
+
+def _confidence(half: Fitted, rules: SurveyRules) -> tuple[Floats, Floats]:
+    """Return the (N,) confidence at the end of a survey, and what is true of the stated persona."""
+    belief = interview(half.tables, rules, half.people).belief
+    stated = belief.argmax(axis=1)
+    right = stated == half.people.label if half.people.label is not None else half.full[np.arange(len(stated)), stated]
+    return belief.max(axis=1), right.astype(float)
 
 
 def _logistic() -> GridSearchCV:
@@ -162,9 +175,10 @@ def _tree(half: Fitted, length: int, ours: Sequence[float], seed: int) -> tuple[
 def table(halves: Sequence[Half]) -> tuple[list[str], dict[str, list[float]]]:
     """Return one line per length, and the leads of the adaptive order over each rival."""
     lines, leads = [], {rival: [] for rival in RIVALS}  # type: ignore[var-annotated]
-    for length in halves[0].adaptive:
-        ours = [half.adaptive[length] for half in halves]
-        cells = [f"{length:>3}{np.mean([m.agreement for m in ours]):>10.3f}{np.mean([m.calibration_error for m in ours]):>9.3f}"]
+    for length in halves[0].agreement:
+        stated, true = (np.concatenate([half.confidence[length][part] for half in halves]) for part in (0, 1))
+        agreement = np.mean([half.agreement[length] for half in halves])
+        cells = [f"{length:>3}{agreement:>10.3f}{calibration_error(stated, true):>9.3f}"]
         for rival in RIVALS:
             pairs = np.array([half.rivals[length][rival] for half in halves])
             lead = pairs[:, 1] - pairs[:, 0]

@@ -159,23 +159,25 @@ def choose_weights(
     topics: Ints,
     rng: np.random.Generator,
     score_on: Sequence[ScoredRespondents] | None = None,
+    correlations: Sequence[float] = CORRELATIONS,
 ) -> EvidenceWeights:
     """Return the weights under which the belief after a few questions predicts the persona of held-out respondents best (log score).
 
     The true persona is the label, or the posterior of all answers at full weight. With labels the belief after all answers is scored too;
     without them it would be compared with itself. Where questions repeat each other, whole topics are drawn too, because only then
-    does the repeat weight matter. `score_on` fixes the respondents to score instead of drawing them.
+    does the repeat weight matter. `score_on` fixes the respondents to score instead of drawing them; `correlations` are those that are
+    tried where labels are given.
     """
     linked = np.isin(np.arange(len(topics)), [*dependences.parents, *dependences.parents.values()])
     repeats = REPEAT_WEIGHTS if ((topics >= 0) & ~linked).any() else (NO_REPEATS,)
-    correlations = CORRELATIONS if training.labelled else CORRELATIONS[:1]
-    grid = list(product(repeats, correlations, EVIDENCE_WEIGHTS))
+    tried = correlations if training.labelled else CORRELATIONS[:1]
+    grid = list(product(repeats, tried, EVIDENCE_WEIGHTS))
     scores: list[Floats] = []
     scored_on: list[ScoredRespondents] = []
     for fold in held_out_folds(training, folds, dependences, topics, rng, score_on):
         masked = [restrict_to(fold.answers, asked) for asked in asked_masks(fold.engine, fold.answers, rng, labelled=training.labelled)]
         engines = [replace(fold.engine, repeat_weight=repeat) for repeat in repeats]
-        scores.append(np.concatenate([_log_scores(engine, masked, fold.scored.truth, correlations) for engine in engines]))
+        scores.append(np.concatenate([log_scores(engine, masked, fold.scored.truth, tried) for engine in engines]))
         scored_on.append(fold.scored)
     per_respondent = np.concatenate(scores, axis=1)  # (grid, N)
     best = int(per_respondent.sum(axis=1).argmax())
@@ -233,7 +235,7 @@ def _respondents_to_score(training: TrainingSet, fold: Fold, engine: ResponseTab
     return ScoredRespondents(rows, believe(replace(engine, repeat_weight=1.0), full))
 
 
-def _log_scores(engine: ResponseTables, masked: Sequence[Evidence], truth: Floats, correlations: Sequence[float]) -> Floats:
+def log_scores(engine: ResponseTables, masked: Sequence[Evidence], truth: Floats, correlations: Sequence[float]) -> Floats:
     """Return the log scores of the belief under each correlation and evidence weight, the `masked` evidence summed: (combinations, B).
 
     The log belief is linear in the weight up to normalisation, so the posterior is computed once.

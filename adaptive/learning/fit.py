@@ -237,7 +237,8 @@ def _fit_dependences(
     if training.classes is not None:
         return found, weights, None  # within styles the log score is not concave in the weights
     watch("question weights")
-    own = choose_question_weights(training, folds, topics, plain, np.random.default_rng(seed))
+    independent = choose_weights(training, folds, Dependences(), topics, np.random.default_rng(seed), scored_on, correlations=(0.0,))
+    own = choose_question_weights(training, folds, topics, independent, np.random.default_rng(seed))
     is_kept = own.clearly_better_than(weights, errors=QUESTION_WEIGHTS_ERRORS)
     gain = float((own.scores - weights.scores).mean())
     return (Dependences(label_gain=found.label_gain), own, gain) if is_kept else (found, weights, gain)

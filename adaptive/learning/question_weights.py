@@ -6,6 +6,7 @@ is a conditional logit (McFadden, 1974), concave in the weights. A ridge draws t
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from scipy.optimize import minimize
@@ -13,15 +14,23 @@ from scipy.sparse import csr_array, vstack
 from scipy.special import log_softmax
 
 from adaptive.arrays import Floats, Ints
-from adaptive.learning.calibration import EvidenceWeights, HeldOutFold, asked_masks, held_out_folds
+from adaptive.learning.calibration import (
+    CORRELATIONS,
+    EVIDENCE_WEIGHTS,
+    EvidenceWeights,
+    HeldOutFold,
+    asked_masks,
+    held_out_folds,
+    log_scores,
+)
 from adaptive.learning.chow_liu import Dependences
 from adaptive.learning.cross_validation import Fold, TrainingSet
-from adaptive.posterior import believe, correlation_weight, count_evidence, repeat_weights, restrict_to
+from adaptive.posterior import repeat_weights, restrict_to
 from adaptive.tables import ResponseTables
 
 RIDGES = (3.0, 10.0, 30.0, 100.0)
 """Strengths of the ridge that are tried: a weight is normal around the common one with variance ``1 / (2 ridge)``."""
-LEAST, MOST = 0.05, 1.5
+LEAST, MOST = 0.05, 3.0
 """Range of a question's weight, as a multiple of the common one."""
 PLACES = 2
 
@@ -64,15 +73,15 @@ class ConditionalLogit:
 
 @dataclass(frozen=True, eq=False)
 class ScoredFold:
-    """A fold as the rows of a logit, and the (B,) log scores on it of any (Q,) multiples of the common weight."""
+    """A fold as the rows of a logit, and its log scores with any (Q,) weights by question: see `calibration.log_scores`."""
 
     logit: ConditionalLogit
     score: Callable[[Floats], Floats]
 
     @classmethod
-    def of(cls, fold: HeldOutFold, weights: EvidenceWeights, rng: np.random.Generator) -> "ScoredFold":
-        """Return the fold under the `weights` that all questions share."""
-        engine = weights.applied_to(fold.engine)
+    def of(cls, fold: HeldOutFold, repeat: float, rng: np.random.Generator) -> "ScoredFold":
+        """Return the fold with repeats at the weight `repeat`, and all other evidence at full weight."""
+        engine = replace(fold.engine, repeat_weight=repeat)
         state = rng.bit_generator.state
 
         def masks(tables: ResponseTables) -> list[np.ndarray]:
@@ -81,12 +90,10 @@ class ScoredFold:
 
         def score(own: Floats) -> Floats:
             tables = replace(engine, question_weights=own)
-            beliefs = [believe(tables, restrict_to(fold.answers, asked)) for asked in masks(tables)]
-            logs = [np.log(np.maximum(belief, np.finfo(float).tiny)) for belief in beliefs]
-            total: Floats = np.sum([(fold.scored.truth * log).sum(axis=1) for log in logs], axis=0)
-            return total
+            masked = [restrict_to(fold.answers, asked) for asked in masks(tables)]
+            return log_scores(tables, masked, fold.scored.truth, CORRELATIONS)
 
-        parts = [_rows(engine, fold, asked) for asked in masks(fold.engine)]
+        parts = [_rows(engine, fold, asked) for asked in masks(engine)]
         prior = np.tile(engine.log_prior, (len(parts) * len(fold.scored.truth), 1))
         logit = ConditionalLogit(csr_array(vstack(parts)), prior, np.tile(fold.scored.truth, (len(parts), 1)), len(parts))
         return cls(logit, score)
@@ -95,32 +102,33 @@ class ScoredFold:
 def _rows(engine: ResponseTables, fold: HeldOutFold, asked: np.ndarray) -> csr_array:
     """Return the (B * K, Q) evidence of the `asked` questions, weighted as repeats and correlated answers are."""
     answered, silent = fold.answers.answered & asked, fold.answers.silent & asked
-    shared = correlation_weight(count_evidence(answered, silent, engine), engine.answer_correlation)
-    weights = repeat_weights(answered, silent, engine) * shared[:, None]
-    evidence = weights[:, :, None] * fold.answers.rows  # (B, Q, K)
+    evidence = repeat_weights(answered, silent, engine)[:, :, None] * fold.answers.rows  # (B, Q, K)
     return csr_array(evidence.transpose(0, 2, 1).reshape(-1, evidence.shape[1]))
 
 
 def choose_question_weights(
     training: TrainingSet, folds: Sequence[Fold], topics: Ints, common: EvidenceWeights, rng: np.random.Generator
 ) -> EvidenceWeights:
-    """Return weights by question in place of the `common` one, which was chosen without dependences, with their held-out scores.
+    """Return weights by question in place of the `common` one, which was chosen without dependences and correlation, with their scores.
 
-    Each fold is scored under weights that were fitted to the other folds; the strength of the ridge is the one of the best score. `rng`
-    is in the state in which `common` was chosen, so that the same respondents meet the same questions.
+    Each fold is scored under weights that were fitted to the other folds. The strength of the ridge, and the correlation and the evidence
+    weight that are applied to all of them, are those of the best score: what the weights by question leave of the dependence is little.
+    `rng` is in the state in which `common` was chosen, so that the same respondents meet the same questions.
     """
     scored_on, parts = [], []
     for fold in held_out_folds(training, folds, Dependences(), topics, rng):
         scored_on.append(fold.scored)
-        parts.append(ScoredFold.of(fold, common, rng))
-    best_scores, best_ridge = np.array([-np.inf]), RIDGES[0]
+        parts.append(ScoredFold.of(fold, common.repeat, rng))
+    grid = list(product(CORRELATIONS, EVIDENCE_WEIGHTS))
+    best, best_ridge = replace(common, scores=np.array([-np.inf])), RIDGES[0]
     for ridge in RIDGES:
-        scores = []
-        for n, part in enumerate(parts):
-            others = ConditionalLogit.of([*parts[:n], *parts[n + 1 :]])
-            scores.append(part.score(others.fit(common.evidence, ridge)))
-        together = np.concatenate(scores)
-        if together.sum() > best_scores.sum():
-            best_scores, best_ridge = together, ridge
+        others = [ConditionalLogit.of([*parts[:n], *parts[n + 1 :]]) for n in range(len(parts))]
+        own = [without.fit(common.evidence, ridge) for without in others]
+        scores = np.concatenate([part.score(weights) for part, weights in zip(parts, own, strict=True)], axis=1)
+        place = int(scores.sum(axis=1).argmax())
+        if scores[place].sum() > best.scores.sum():
+            correlation, evidence = grid[place]
+            best = replace(best, evidence=evidence, correlation=correlation, scores=scores[place])
+            best_ridge = ridge
     weights = ConditionalLogit.of(parts).fit(common.evidence, best_ridge)
-    return replace(common, scores=best_scores, scored_on=tuple(scored_on), questions=weights.round(PLACES))
+    return replace(best, scored_on=tuple(scored_on), questions=weights.round(PLACES))

@@ -227,7 +227,8 @@ def _number(name: str, values: Sequence[str], question: Question) -> Column:
     numbers = np.array([float(value) if value else np.nan for value in values])
     low, high = _padded_range(numbers[~np.isnan(numbers)])
     asked = Question(question.id, "number", question.text, seconds=question.seconds, minimum=low, maximum=high)
-    return Column(name, asked, bin_numbers(numbers, bin_edges(numbers)), {}, numbers=numbers)
+    edges = bin_edges(numbers)
+    return Column(name, asked, bin_numbers(numbers, edges), {}, numbers=numbers, bins=len(edges) + 1)
 
 
 def bin_edges(numbers: Floats) -> Floats:

@@ -34,7 +34,7 @@ class Column:
     """The answers to one question: of one column, or of one column per option of a multiple question, named in `options`.
 
     `codes` is (N,), or (N, M) ticks of M options; -1 where missing. `values` is the outcome of each cell (empty where cells are outcomes
-    themselves). A number question has `numbers`, (N,) with NaN where missing, and `codes` are their bins. `reading` are further entries
+    themselves). A number question has `numbers`, (N,) with NaN where missing, and `codes` are their `bins`. `reading` are further entries
     of the column map: how cells are read that are not outcomes as they stand.
     """
 
@@ -44,6 +44,7 @@ class Column:
     values: Mapping[str, str]
     options: Mapping[str, str] | None = None
     numbers: Floats | None = None
+    bins: int = 0
     reading: Mapping[str, object] = field(default_factory=dict)
 
     def take(self, rows: Ints | list[int]) -> "Column":
@@ -59,7 +60,7 @@ class Column:
     def levels(self) -> list[int]:
         if self.options is not None:
             return [2] * len(self.options)
-        return [len(self.question.outcomes) if self.numbers is None else int(self.codes.max()) + 1]
+        return [len(self.question.outcomes) if self.numbers is None else self.bins]
 
 
 @dataclass(frozen=True, eq=False)

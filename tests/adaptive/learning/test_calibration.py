@@ -112,3 +112,25 @@ def test_weights_by_question_are_left_out_where_questions_are_alike():
     codes = (rng.random((300, 10)) < np.where(who == 1, 0.65, 0.35)[:, None]).astype(int)
 
     assert fit_with_labels(Answers.of(codes, [2] * 10), who, np.random.default_rng(1)).weights.questions is None
+
+
+def strong_and_repeated_answers(rng, respondents):
+    """Two personas. The first answer tells much of the persona; twelve others repeat one opinion that tells little of it."""
+    who = rng.integers(0, 2, respondents)
+    strong = rng.random(respondents) < np.where(who == 1, 0.85, 0.15)
+    opinion = rng.random(respondents) < np.where(who == 1, 0.6, 0.4)
+    same = [np.where(rng.random(respondents) < 0.9, opinion, ~opinion) for _ in range(12)]
+    return np.column_stack([strong, *same]).astype(int), who
+
+
+def test_answers_that_say_little_do_not_make_a_strong_one_count_less():
+    """After all answers the log score on new respondents is within .02 of that of the strong answer alone under its true table."""
+    codes, who = strong_and_repeated_answers(np.random.default_rng(1), 800)
+    fresh, fresh_who = strong_and_repeated_answers(np.random.default_rng(2), 5000)
+
+    found = fit_with_labels(Answers.of(codes, [2] * 13, linkable=np.zeros(13, dtype=bool)), who, np.random.default_rng(3))
+
+    belief = believe(found.engine, evidence_of(fresh, found.engine))
+    right = belief[np.arange(5000), fresh_who]
+    assert (belief.argmax(axis=1) == fresh_who).mean() > 0.84
+    assert np.log(right).mean() > 0.85 * np.log(0.85) + 0.15 * np.log(0.15) - 0.02

@@ -74,7 +74,7 @@ REPEAT_WEIGHTS = (1.0, 0.75, 0.5, 0.3, 0.15, 0.0)
 CORRELATIONS = (0.0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
 """Correlations of answers given the persona, tried where labels are given: without them, all answers together are the truth."""
 PARTIAL = (3, 5, 8)
-"""The belief is scored after so many questions drawn at random."""
+"""Without labels the belief is scored after so many questions drawn at random."""
 LIVE = (3, 5, 8, 13, 21)
 """The belief is scored after so many questions of the adaptive order."""
 MOST_SCORED, MOST_SCORED_WITHOUT_LABELS = 120, 1_000
@@ -259,15 +259,18 @@ def _log_score(engine: ResponseTables, logs: Floats, truth: Floats) -> Floats:
 
 
 def asked_masks(engine: ResponseTables, full: Evidence, rng: np.random.Generator, *, labelled: bool) -> list[Bools]:
-    """Return (B, Q) masks of the questions asked after some in random order, after some in adaptive order, and with labels after all."""
+    """Return (B, Q) masks of the questions asked: after some in adaptive order; with labels after all, without them after some at random.
+
+    Random questions are less alike than those that a survey asks: where labels are the truth, they would make the weights too high.
+    """
     asked = full.codes.shape[1]
     rank = _ranks(rng, full.codes.shape)
-    masked = [rank < size for size in PARTIAL if size < asked] or [rank < asked]
+    masked = [rank < asked] if labelled else [rank < size for size in PARTIAL if size < asked] or [rank < asked]
     if (engine.topics >= 0).any():
         groups = np.where(engine.topics >= 0, engine.topics, engine.topics.max() + 1 + np.arange(asked))
         order = _ranks(rng, (len(rank), int(groups.max()) + 1))[:, groups]
         masked += [order < size for size in PARTIAL]
-    return masked + _adaptive_masks(engine, full) + [rank < asked] * labelled
+    return masked + _adaptive_masks(engine, full)
 
 
 def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
@@ -278,7 +281,7 @@ def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
 def _adaptive_masks(engine: ResponseTables, full: Evidence) -> list[Bools]:
     """Return masks of what the engine would have asked.
 
-    The adaptive choice favours questions whose tables overstate their gain, so random orders alone would give too high a weight.
+    The adaptive choice favours questions whose tables overstate their gain: random orders alone would give too high a weight.
     """
     people, asked = full.codes.shape
     nothing = np.zeros(asked, dtype=bool)

@@ -30,8 +30,8 @@ from adaptive.tables import ResponseTables
 
 RIDGES = (3.0, 10.0, 30.0, 100.0)
 """Strengths of the ridge that are tried: a weight is normal around the common one with variance ``1 / (2 ridge)``."""
-LEAST, MOST = 0.05, 3.0
-"""Range of a question's weight, as a multiple of the common one."""
+LEAST, MOST = 0.05, 1.25
+"""Range of a question's weight: from a multiple of the common one to hardly more than the evidence of its own table."""
 PLACES = 2
 
 
@@ -66,7 +66,7 @@ class ConditionalLogit:
             return float(ridge * (away**2).sum() - (self.truth * logs).sum() / self.sets), gradient
 
         start = np.full(self.evidence.shape[1], common)
-        bounds = [(LEAST * common, MOST * common)] * len(start)
+        bounds = [(LEAST * common, max(MOST, common))] * len(start)
         found: Floats = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x / common
         return found
 

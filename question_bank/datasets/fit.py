@@ -163,7 +163,7 @@ def fit_notes(dataset: Dataset, fit: Fit) -> Mapping[str, str]:
         "": f"Fitted by `discern fit` from {people} respondents, {(codes == MISSING).mean():.1%} of answers missing.{dropped}\n"
         f"Tables shrunk to the pooled table by {fit.pseudo_counts:g} answers (cross-validated). {trees}{styles}{chosen}\n"
         "Wording is that of the file, ids are made from it: give names and texts that people read.",
-        "evidence_weight": "cross-validated log score after a few random questions",
+        "evidence_weight": "cross-validated log score after a few questions",
     }
     if fit.weights.correlation:
         notes["answer_correlation"] = "of answers given the persona, beyond topics and parents; cross-validated log score"

@@ -177,7 +177,7 @@ def test_the_notes_give_the_support_of_the_tables():
     assert f"by {fit.pseudo_counts:g} answers (cross-validated). Questions with a parent: 1" in written
     assert f"  # support: {(sheet.labels.codes == 0).sum()} of 300 respondents\n  - id: small-ones" in written
     assert "its parent gains" in written
-    assert f"# cross-validated log score after a few random questions\nevidence_weight: {fit.evidence_weight:g}" in written or (
+    assert f"# cross-validated log score after a few questions\nevidence_weight: {fit.evidence_weight:g}" in written or (
         fit.evidence_weight == 1
     )
 

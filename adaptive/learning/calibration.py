@@ -266,7 +266,7 @@ def asked_masks(engine: ResponseTables, full: Evidence, rng: np.random.Generator
     asked = full.codes.shape[1]
     rank = _ranks(rng, full.codes.shape)
     masked = [rank < asked] if labelled else [rank < size for size in PARTIAL if size < asked] or [rank < asked]
-    if (engine.topics >= 0).any():
+    if (engine.topics >= 0).any() and not labelled:
         groups = np.where(engine.topics >= 0, engine.topics, engine.topics.max() + 1 + np.arange(asked))
         order = _ranks(rng, (len(rank), int(groups.max()) + 1))[:, groups]
         masked += [order < size for size in PARTIAL]

@@ -79,14 +79,12 @@ class ScoredFold:
     score: Callable[[Floats], Floats]
 
     @classmethod
-    def of(cls, fold: HeldOutFold, repeat: float, rng: np.random.Generator) -> "ScoredFold":
-        """Return the fold with repeats at the weight `repeat`, and all other evidence at full weight."""
-        engine = replace(fold.engine, repeat_weight=repeat)
-        state = rng.bit_generator.state
+    def of(cls, fold: HeldOutFold, common: EvidenceWeights, rng: np.random.Generator) -> "ScoredFold":
+        """Return the fold. Which questions are asked depends on the `common` weight too."""
+        engine = replace(fold.engine, repeat_weight=common.repeat)
 
         def masks(tables: ResponseTables) -> list[np.ndarray]:
-            rng.bit_generator.state = state  # every candidate meets the same random questions
-            return asked_masks(tables, fold.answers, rng, labelled=True)
+            return asked_masks(replace(tables, evidence_weight=common.evidence), fold.answers, rng, labelled=True)
 
         def score(own: Floats) -> Floats:
             tables = replace(engine, question_weights=own)
@@ -118,7 +116,7 @@ def choose_question_weights(
     scored_on, parts = [], []
     for fold in held_out_folds(training, folds, Dependences(), topics, rng):
         scored_on.append(fold.scored)
-        parts.append(ScoredFold.of(fold, common.repeat, rng))
+        parts.append(ScoredFold.of(fold, common, rng))
     grid = list(product(CORRELATIONS, EVIDENCE_WEIGHTS))
     best, best_ridge = replace(common, scores=np.array([-np.inf])), RIDGES[0]
     for ridge in RIDGES:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adaptive.learning.calibration import calibration_error
+from adaptive.learning.calibration import asked_masks, calibration_error
 from adaptive.learning.fit import evidence_of, fit_with_classes, fit_with_labels
 from adaptive.learning.responses import Answers
 from adaptive.posterior import believe, restrict_to
+from adaptive.tables import ResponseTables
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +75,22 @@ def test_without_labels_there_is_no_correlation_and_no_weight_by_question():
     found = fit_with_classes(Answers.of(codes, [3] * 12), 3, np.random.default_rng(3))
 
     assert (found.weights.correlation, found.weights.questions, found.question_weights_gain, found.all_answers) == (0, None, None, None)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_with_labels_weights_are_scored_by_what_a_survey_would_ask(labelled):
+    """After all questions, and after 3, 5 and 8 of the adaptive order, which begins with the questions that tell most. Without labels
+    random questions are scored too, and not all of them.
+    """
+    rng = np.random.default_rng(1)
+    tables = ResponseTables.of([[[0.5 + 0.04 * q, 0.5 - 0.04 * q], [0.5 - 0.04 * q, 0.5 + 0.04 * q]] for q in range(10)])
+
+    masks = asked_masks(tables, evidence_of(rng.integers(0, 2, (50, 10)), tables), rng, labelled=labelled)
+
+    sizes = [np.unique(mask.sum(axis=1)).tolist() for mask in masks]
+    assert sizes == [[10], [3], [5], [8]] if labelled else sizes == [[3], [5], [8]] * 2
+    assert all(mask[:, -3:].all() for mask in masks[-3:])
+    assert labelled or not any(mask[:, -3:].all() for mask in masks[:2])
 
 
 def opinion_and_others(rng, respondents):

@@ -5,7 +5,7 @@ belief p is ``U(p) = max_k p_k - 0.2 H(p)``, H in bits, and 0.05 more where the 
 question left, the question with the highest expected utility is chosen; with two left the first of the best pair,
 ``argmax_q1 sum_a1 P(a1) max_q2 sum_a2 P(a2 | a1) U(p | a1, a2)``. Questions of a tree are predicted from the answers so far. Seconds do
 not count: nothing can be asked in the time that a quick last question saves. What this gains is measured in `benchmarks/endgame.py`. What a
-question with a weight of its own adds to the utility is multiplied by it as its information is (`ResponseTables.gain_weights`).
+question with a weight of its own adds to the utility is multiplied by it, at most by one, as its information is.
 
 Array names: B respondents, C classes, Q questions, N cells of all questions, F first questions of a pair, A outcomes of each.
 """

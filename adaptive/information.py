@@ -23,8 +23,7 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     """Return the mutual information between the persona and the outcome of each question, in bits.
 
     ``EIG[q] = H(outcome) - sum_k belief[k] H(outcome | k)``, over every outcome, including no answer where the bank models it. It is
-    never negative and never exceeds the entropy of `belief` (Lindley, 1956). A question with a weight of its own gains that share of it
-    (`ResponseTables.gain_weights`).
+    never negative and never exceeds the entropy of `belief` (Lindley, 1956). A question with a weight of its own gains that share of it.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ def information_gain(tables: ResponseTables, posterior: Posterior) -> Floats:
     Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`. Where personas have
     styles, the information about the style within a persona is subtracted (the chain rule):
     ``I(persona; outcome) = I(class; outcome) - sum_k p_k I(class; outcome | persona k)``. A question with a weight of its own gains that
-    share of it (`ResponseTables.gain_weights`). Rounding may bring a gain of zero just below zero.
+    share of it, at most all. Rounding may bring a gain of zero just below zero.
     """
     bits = _class_information(tables, posterior.classes, posterior.upward)
     if tables.styles is not None:
@@ -104,8 +103,7 @@ def value_of_information(tables: ResponseTables, posterior: Posterior, actions: 
     """Return the (B, Q) value of information of each question, in the unit of `actions` (Howard, 1966).
 
     ``VoI[q] = sum_o P(o) max_a sum_k P(k | o) U[a, k] - max_a sum_k P(k) U[a, k]``. It is never negative, and zero where no single
-    answer can change the best action. A question with a weight of its own has that share of it
-    (`ResponseTables.gain_weights`).
+    answer can change the best action. A question with a weight of its own has that share of it, at most all.
 
     Parameters
     ----------

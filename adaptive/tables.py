@@ -154,13 +154,11 @@ class ResponseTables:
 
     @cached_property
     def gain_weights(self) -> Floats | None:
-        """(Q,) what a question's gain is multiplied by: its weight, as long as its answer counts at most once; None where all are one.
+        """(Q,) what a question's gain is multiplied by: its weight, at most one; None where all are one.
 
-        An exponent above one on its likelihood cannot make an answer carry more than its mutual information with the persona.
+        A weight above one cannot make an answer carry more than its mutual information with the persona.
         """
-        if self.question_weights is None:
-            return None
-        return np.minimum(self.question_weights, max(1.0, 1 / self.evidence_weight))
+        return None if self.question_weights is None else np.minimum(self.question_weights, 1.0)
 
     def weight_of(self, question: int) -> float:
         """Return the exponent on the likelihood of a question whose topic has no other answer."""

@@ -50,7 +50,7 @@ class Half:
     """One half, fitted on the other. `rivals` has the agreement of each rival and of the adaptive order at its length, by length.
 
     `confidence` has, by length, the (N,) confidence of the adaptive order in the stated persona and what is true of it: whether it is the
-    label, or without labels the probability that all answers give it. At the stop the same is true.
+    label, or without labels the probability that all answers give it. `stop` is measured in the same way.
     """
 
     agreement: dict[int, float]

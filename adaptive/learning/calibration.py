@@ -164,8 +164,8 @@ def choose_weights(
     """Return the weights under which the belief after a few questions predicts the persona of held-out respondents best (log score).
 
     The true persona is the label, or the posterior of all answers at full weight. With labels the belief after all answers is scored too;
-    without them it would be compared with itself. Where questions repeat each other, whole topics are drawn too, because only then
-    does the repeat weight matter. `score_on` fixes the respondents to score instead of drawing them; `correlations` are those that are
+    without them it would be compared with itself, and where questions repeat each other, whole topics are drawn, because only then does
+    the repeat weight matter. `score_on` fixes the respondents to score instead of drawing them; `correlations` are those that are
     tried where labels are given.
     """
     linked = np.isin(np.arange(len(topics)), [*dependences.parents, *dependences.parents.values()])
@@ -264,13 +264,15 @@ def asked_masks(engine: ResponseTables, full: Evidence, rng: np.random.Generator
     Random questions are less alike than those that a survey asks: where labels are the truth, they would make the weights too high.
     """
     asked = full.codes.shape[1]
+    if labelled:
+        return [np.ones_like(full.answered), *_adaptive_masks(engine, full, asked - 1)]
     rank = _ranks(rng, full.codes.shape)
-    masked = [rank < asked] if labelled else [rank < size for size in PARTIAL if size < asked] or [rank < asked]
-    if (engine.topics >= 0).any() and not labelled:
+    masked = [rank < size for size in PARTIAL if size < asked] or [rank < asked]
+    if (engine.topics >= 0).any():
         groups = np.where(engine.topics >= 0, engine.topics, engine.topics.max() + 1 + np.arange(asked))
         order = _ranks(rng, (len(rank), int(groups.max()) + 1))[:, groups]
         masked += [order < size for size in PARTIAL]
-    return masked + _adaptive_masks(engine, full)
+    return masked + _adaptive_masks(engine, full, asked)
 
 
 def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
@@ -278,8 +280,8 @@ def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
     return ranks
 
 
-def _adaptive_masks(engine: ResponseTables, full: Evidence) -> list[Bools]:
-    """Return masks of what the engine would have asked.
+def _adaptive_masks(engine: ResponseTables, full: Evidence, most: int) -> list[Bools]:
+    """Return masks of what the engine would have asked, up to `most` questions.
 
     The adaptive choice favours questions whose tables overstate their gain: random orders alone would give too high a weight.
     """
@@ -288,7 +290,7 @@ def _adaptive_masks(engine: ResponseTables, full: Evidence) -> list[Bools]:
     rules = SurveyRules(~nothing, nothing, np.zeros((asked, asked), dtype=bool), (), StopRule(at_least=0), effort=0.0)
     done = np.zeros((people, asked), dtype=bool)
     masked = []
-    for step in range(1, min(LIVE[-1], asked) + 1):
+    for step in range(1, min(LIVE[-1], most) + 1):
         progress = Progress(done, np.ones_like(done), done.sum(axis=1), np.zeros(people), np.full(people, asked + 1))
         chosen = next_questions(engine, rules, restrict_to(full, done), progress).chosen
         done = done.copy()

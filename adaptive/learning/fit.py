@@ -237,7 +237,7 @@ def _fit_dependences(
     if training.classes is not None:
         return found, weights, None  # within styles the log score is not concave in the weights
     watch("question weights")
-    independent = choose_weights(training, folds, Dependences(), topics, np.random.default_rng(seed), scored_on, correlations=(0.0,))
+    independent = choose_weights(training, folds, Dependences(), topics, np.random.default_rng(seed), correlations=(0.0,))
     own = choose_question_weights(training, folds, topics, independent, np.random.default_rng(seed))
     is_kept = own.clearly_better_than(weights, errors=QUESTION_WEIGHTS_ERRORS)
     gain = float((own.scores - weights.scores).mean())

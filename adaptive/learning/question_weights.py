@@ -31,7 +31,7 @@ from adaptive.tables import ResponseTables
 RIDGES = (3.0, 10.0, 30.0, 100.0)
 """Strengths of the ridge that are tried: a weight is normal around the common one with variance ``1 / (2 ridge)``."""
 LEAST, MOST = 0.05, 1.25
-"""Range of a question's weight: from a multiple of the common one to hardly more than the evidence of its own table."""
+"""Range of a question's weight: from a share of the common one to little more than one, at which its answer alone has its own table."""
 PLACES = 2
 
 
@@ -56,7 +56,7 @@ class ConditionalLogit:
         return cls(csr_array(vstack([part.evidence for part in parts])), prior, truth, parts[0].sets)
 
     def fit(self, common: float, ridge: float) -> Floats:
-        """Return the (Q,) weights of the greatest penalised likelihood, drawn towards `common`, as multiples of it."""
+        """Return the (Q,) weights of the greatest penalised likelihood, drawn towards `common`."""
 
         def loss(weights: Floats) -> tuple[float, Floats]:
             logs = log_softmax(self.prior + (self.evidence @ weights).reshape(self.prior.shape), axis=1)
@@ -66,39 +66,40 @@ class ConditionalLogit:
             return float(ridge * (away**2).sum() - (self.truth * logs).sum() / self.sets), gradient
 
         start = np.full(self.evidence.shape[1], common)
-        bounds = [(LEAST * common, max(MOST, common))] * len(start)
-        found: Floats = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x / common
+        bounds = [(LEAST * common, MOST)] * len(start)
+        found: Floats = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredFold:
-    """A fold as the rows of a logit, and its log scores with any (Q,) weights by question: see `calibration.log_scores`."""
+    """A fold as the rows of a logit, and its log scores with any (Q,) weights by question.
+
+    A row of the scores is that of a correlation and of the common weight to which all weights are raised or lowered together, as of
+    `calibration.log_scores`.
+    """
 
     logit: ConditionalLogit
     score: Callable[[Floats], Floats]
 
     @classmethod
     def of(cls, fold: HeldOutFold, common: EvidenceWeights, rng: np.random.Generator) -> "ScoredFold":
-        """Return the fold. Which questions are asked depends on the `common` weight too."""
+        """Return the fold, whose questions that repeat each other count as with the `common` weights."""
         engine = replace(fold.engine, repeat_weight=common.repeat)
 
-        def masks(tables: ResponseTables) -> list[np.ndarray]:
-            return asked_masks(replace(tables, evidence_weight=common.evidence), fold.answers, rng, labelled=True)
-
         def score(own: Floats) -> Floats:
-            tables = replace(engine, question_weights=own)
-            masked = [restrict_to(fold.answers, asked) for asked in masks(tables)]
-            return log_scores(tables, masked, fold.scored.truth, CORRELATIONS)
+            masks = asked_masks(replace(engine, question_weights=own), fold.answers, rng, labelled=True)
+            masked = [restrict_to(fold.answers, asked) for asked in masks]
+            return log_scores(replace(engine, question_weights=own / common.evidence), masked, fold.scored.truth, CORRELATIONS)
 
-        parts = [_rows(engine, fold, asked) for asked in masks(engine)]
+        parts = [_rows(engine, fold, asked) for asked in asked_masks(engine, fold.answers, rng, labelled=True)]
         prior = np.tile(engine.log_prior, (len(parts) * len(fold.scored.truth), 1))
         logit = ConditionalLogit(csr_array(vstack(parts)), prior, np.tile(fold.scored.truth, (len(parts), 1)), len(parts))
         return cls(logit, score)
 
 
 def _rows(engine: ResponseTables, fold: HeldOutFold, asked: np.ndarray) -> csr_array:
-    """Return the (B * K, Q) evidence of the `asked` questions, weighted as repeats and correlated answers are."""
+    """Return the (B * K, Q) evidence of the `asked` questions, repeats weighted."""
     answered, silent = fold.answers.answered & asked, fold.answers.silent & asked
     evidence = repeat_weights(answered, silent, engine)[:, :, None] * fold.answers.rows  # (B, Q, K)
     return csr_array(evidence.transpose(0, 2, 1).reshape(-1, evidence.shape[1]))
@@ -107,18 +108,18 @@ def _rows(engine: ResponseTables, fold: HeldOutFold, asked: np.ndarray) -> csr_a
 def choose_question_weights(
     training: TrainingSet, folds: Sequence[Fold], topics: Ints, common: EvidenceWeights, rng: np.random.Generator
 ) -> EvidenceWeights:
-    """Return weights by question in place of the `common` one, which was chosen without dependences and correlation, with their scores.
+    """Return weights by question in place of the `common` one, with their held-out scores.
 
-    Each fold is scored under weights that were fitted to the other folds. The strength of the ridge, and the correlation and the evidence
-    weight that are applied to all of them, are those of the best score: what the weights by question leave of the dependence is little.
-    `rng` is in the state in which `common` was chosen, so that the same respondents meet the same questions.
+    `common` was chosen without dependences and without correlation. Each fold is scored under weights that were fitted to the other
+    folds; the strength of the ridge is the one of the best score. Little dependence is left after that, so that the correlation is chosen
+    again, and with it a factor of all weights. `rng` is in the state in which `common` was chosen, so that the same respondents are scored.
     """
     scored_on, parts = [], []
     for fold in held_out_folds(training, folds, Dependences(), topics, rng):
         scored_on.append(fold.scored)
         parts.append(ScoredFold.of(fold, common, rng))
     grid = list(product(CORRELATIONS, EVIDENCE_WEIGHTS))
-    best, best_ridge = replace(common, scores=np.array([-np.inf])), RIDGES[0]
+    best, best_ridge, factor = replace(common, evidence=1.0, scores=np.array([-np.inf])), RIDGES[0], 1.0
     for ridge in RIDGES:
         others = [ConditionalLogit.of([*parts[:n], *parts[n + 1 :]]) for n in range(len(parts))]
         own = [without.fit(common.evidence, ridge) for without in others]
@@ -126,7 +127,6 @@ def choose_question_weights(
         place = int(scores.sum(axis=1).argmax())
         if scores[place].sum() > best.scores.sum():
             correlation, evidence = grid[place]
-            best = replace(best, evidence=evidence, correlation=correlation, scores=scores[place])
-            best_ridge = ridge
-    weights = ConditionalLogit.of(parts).fit(common.evidence, best_ridge)
+            best, best_ridge, factor = replace(best, correlation=correlation, scores=scores[place]), ridge, evidence / common.evidence
+    weights = np.minimum(ConditionalLogit.of(parts).fit(common.evidence, best_ridge) * factor, MOST)
     return replace(best, scored_on=tuple(scored_on), questions=weights.round(PLACES))

@@ -256,7 +256,7 @@ def chances_given(bank: Bank, question: Question, persona: str, given: Given) ->
 
 
 def gain(bank: Bank, question: Question, given: Given) -> float:
-    """EIG = H(outcome) - sum over personas of belief * H(outcome | persona), in bits, times `share_of_gain`.
+    """EIG = H(outcome) - sum over personas of belief * H(outcome | persona), in bits, times the weight of the question, at most 1.
 
     P(outcome | persona) is the sum over its styles of p(style | persona, evidence) * P(outcome | style).
     """
@@ -269,13 +269,7 @@ def gain(bank: Bank, question: Question, given: Given) -> float:
     }
     expected = [sum(p * by_persona[persona][place] for persona, p in believed.items()) for place in range(len(outcomes))]
     bits = entropy(expected) - sum(p * entropy(by_persona[persona]) for persona, p in believed.items())
-    return share_of_gain(bank, question) * bits
-
-
-def share_of_gain(bank: Bank, question: Question) -> float:
-    """The weight of the question; the exponent on its likelihood, which is that times the weight of all evidence, counts up to 1."""
-    exponent = bank.evidence_weight * question.evidence_weight
-    return question.evidence_weight if exponent <= 1 or question.evidence_weight <= 1 else max(1.0, 1 / bank.evidence_weight)
+    return min(question.evidence_weight, 1) * bits
 
 
 def open_questions(bank: Bank, survey: Survey, given: Given) -> list[Question]:
@@ -308,7 +302,7 @@ def branches(bank: Bank, question: Question, mass: Mapping[str, float], given: G
 
 def added(bank: Bank, survey: Survey, question: Question, mass: Mapping[str, float], given: Given) -> float:
     reached = sum(utility(bank, survey, after) for after in branches(bank, question, mass, given).values())
-    return share_of_gain(bank, question) * max(reached - utility(bank, survey, mass), 0.0)
+    return min(question.evidence_weight, 1) * max(reached - utility(bank, survey, mass), 0.0)
 
 
 def last_one(bank: Bank, survey: Survey, question: Question, given: Given) -> float:
@@ -325,7 +319,7 @@ def last_two(bank: Bank, survey: Survey, first: Question, given: Given) -> float
         )
         alone += utility(bank, survey, after)
         later += best if best > 1e-9 else 0.0
-    return max(share_of_gain(bank, first) * alone + later, 0.0)
+    return max(min(first.evidence_weight, 1) * alone + later, 0.0)
 
 
 def seconds_of_a_pair(bank: Bank, survey: Survey, first: Question, outcome: Any, given: Given) -> list[Question]:

@@ -52,7 +52,9 @@ def stated_and_true(engine, codes, label, asked):
 
 
 def test_labels_that_no_question_explains_are_stated_as_sure_as_they_are_true():
-    """New respondents are stated within .04 of the truth after three, six and all answers; without the correlation far above it."""
+    """New respondents are stated at most .02 above the truth and .05 below it after three, six and all answers; without the correlation
+    far above it.
+    """
     codes, label = hidden_segments(np.random.default_rng(1), 1200)
     fresh = hidden_segments(np.random.default_rng(2), 6000)
 
@@ -61,7 +63,7 @@ def test_labels_that_no_question_explains_are_stated_as_sure_as_they_are_true():
     assert found.weights.correlation > 0
     for asked in (3, 6, 12):
         stated, true = stated_and_true(found.engine, *fresh, asked)
-        assert stated == pytest.approx(true, abs=0.04), asked
+        assert -0.05 < stated - true < 0.02, asked
     plain, true = stated_and_true(replace(found.engine, answer_correlation=0.0), *fresh, 12)
     assert plain > true + 0.1
     assert found.all_answers.true.mean() == pytest.approx(true, abs=3 * found.all_answers.standard_error)

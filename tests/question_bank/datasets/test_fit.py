@@ -166,6 +166,25 @@ def test_the_written_tables_are_those_of_the_fit():
     assert tables.evidence_weight == fit.evidence_weight
 
 
+def test_a_strong_answer_beside_many_that_repeat_one_another_makes_a_valid_bank():
+    """The strong one counts hardly more than its table says, the others much less; the bank with these weights reads back."""
+    rng = np.random.default_rng(1)
+    who = rng.integers(0, 2, 800)
+    strong = np.where(who == 1, 1.0, -1.0) + rng.normal(size=800)
+    opinion = rng.random(800) < np.where(who == 1, 0.6, 0.4)
+    same = [np.where(rng.random(800) < 0.9, opinion, ~opinion).astype(int) for _ in range(12)]
+    lines = (f"{who[n]},{strong[n]:.2f}," + ",".join(str(answers[n]) for answers in same) for n in range(800))
+    sheet = read_dataset("\n".join(["who,strong," + ",".join(f"q{n}" for n in range(12)), *lines]), "a.csv", label="who")
+
+    fit = fit_dataset(sheet, None, 1)
+    bank = read_bank(write_bank(fitted_bank(sheet, fit, "planted"), fit_notes(sheet, fit)))
+
+    weights = [question.evidence_weight for question in bank.questions]
+    assert bank.evidence_weight == 1
+    assert 0.9 <= weights[0] <= 1.25
+    assert np.mean(weights[1:]) < weights[0] / 2
+
+
 def test_the_notes_give_the_support_of_the_tables():
     """Respondents, missing share, strength, weight and support."""
     sheet = read_dataset(planted(), "a.csv", label="Who?")

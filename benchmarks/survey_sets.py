@@ -86,6 +86,9 @@ SPENDING = [
 ABORTION = ["abany", "abdefect", "abnomore", "abhlth", "abpoor", "abrape", "absingle"]
 PROCHOICE = ["health", "fatal", "incest", "rape", "bd", "fin", "sex", "choice"]
 BEPS = ["economic.cond.national", "economic.cond.household", "Blair", "Hague", "Kennedy", "Europe", "political.knowledge", "gender"]
+VOTE92 = ["dem", "rep", "female", "persfinance", "natlecon", "clintondis", "bushdis", "perotdis"]
+CHILE = ["region", "population", "sex", "age", "education", "income", "statusquo"]
+HELP = ["age", "sex", "homeless", "g1b", "racegrp", "cesd", "mcs", "pcs", "pss_fr", "drugrisk", "sexrisk", "indtot", "d1", "satreat", "i1"]
 CES = ["province", "gender", "abortion", "education", "urban"]
 VOTER = [
     "female",
@@ -139,6 +142,9 @@ def survey_sets(data: Path = SHARED) -> dict[str, SurveySet]:
         "anes_prochoice": _package("stevedata", "anes_prochoice", PROCHOICE, 4),
         "BEPS by vote": _package("carData", "BEPS", BEPS, None, "vote"),
         "CES11 by importance": _package("carData", "CES11", CES, None, "importance"),
+        "vote92 by vote": _package("pscl", "vote92", VOTE92, None, "vote"),
+        "Chile by vote": _package("carData", "Chile", CHILE, None, "vote"),
+        "HELP by substance": _package("mosaicData", "HELPrct", HELP, None, "substance"),
         "TV16": _package("stevedata", "TV16", VOTER, 5),
         "TV16 by vote": _package("stevedata", "TV16", VOTER, None, "votetrump"),
         "yrbss": _package("openintro", "yrbss", YOUTH, 4, grade="single"),

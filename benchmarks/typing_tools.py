@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from adaptive.arrays import Floats, Ints
 from adaptive.evaluation.metrics import StopMetrics, stop_metrics
-from adaptive.evaluation.replay import Respondents, best_fixed_order, reference_personas, replay
+from adaptive.evaluation.replay import Respondents, best_fixed_order, reference_personas, replay, truth_of_stated
 from adaptive.evaluation.simulate import interview
 from adaptive.learning.calibration import calibration_error
 from adaptive.learning.fit import Fit
@@ -135,9 +135,7 @@ def evaluate_half(dataset: Dataset, personas: int | None, task: tuple[int, bool]
 def _confidence(half: Fitted, rules: SurveyRules) -> tuple[Floats, Floats]:
     """Return the (N,) confidence at the end of a survey, and what is true of the stated persona."""
     belief = interview(half.tables, rules, half.people).belief
-    stated = belief.argmax(axis=1)
-    right = stated == half.people.label if half.people.label is not None else half.full[np.arange(len(stated)), stated]
-    return belief.max(axis=1), right.astype(float)
+    return belief.max(axis=1), truth_of_stated(belief, half.full, half.truth, soft=half.people.label is None)
 
 
 def _logistic() -> GridSearchCV:

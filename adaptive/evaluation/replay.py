@@ -217,17 +217,22 @@ def _progress_after(rules: SurveyRules, done: Bools, opens: Bools) -> Progress:
     return Progress(done, opens, taken, np.zeros(people), np.full(people, rules.included.sum() + 1))
 
 
-def _score_step(step: int, belief: Floats, full: Floats, label: Ints, *, soft: bool) -> StepMetrics:
-    rows = np.arange(len(belief))
+def truth_of_stated(belief: Floats, full: Floats, label: Ints, *, soft: bool) -> Floats:
+    """Return the (N,) probability that the stated persona is right: 0 or 1 by (N,) `label`; if `soft`, that of the (N, K) belief `full`.
+
+    A label taken from the belief itself would make hard agreement reach 1 by construction, and uncertainty look like miscalibration.
+    """
     stated = belief.argmax(axis=1)
-    correct = stated == label
-    # A label taken from the belief itself would make hard agreement reach 1 by construction, and uncertainty look like miscalibration.
-    truth = full[rows, stated] if soft else correct.astype(float)
+    truth: Floats = full[np.arange(len(stated)), stated] if soft else (stated == label).astype(float)
+    return truth
+
+
+def _score_step(step: int, belief: Floats, full: Floats, label: Ints, *, soft: bool) -> StepMetrics:
     return StepMetrics(
         questions=step,
-        agreement=float(correct.mean()),
+        agreement=float((belief.argmax(axis=1) == label).mean()),
         confidence=float(belief.max(axis=1).mean()),
-        calibration_error=calibration_error(belief.max(axis=1), truth),
-        log_score=float(np.log(belief[rows, label]).mean()),
+        calibration_error=calibration_error(belief.max(axis=1), truth_of_stated(belief, full, label, soft=soft)),
+        log_score=float(np.log(belief[np.arange(len(belief)), label]).mean()),
         entropy_bits=float(entropy(belief).mean()),
     )

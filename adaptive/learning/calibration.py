@@ -123,6 +123,25 @@ class EvidenceWeights:
 
 
 @dataclass(frozen=True, eq=False)
+class WeightScores:
+    """The held-out log scores of G combinations of weights.
+
+    `scores` is (G, N); `grid` is the repeat weight, the correlation and the evidence weight of each combination.
+    """
+
+    grid: Sequence[tuple[float, float, float]]
+    scores: Floats
+    scored_on: tuple[ScoredRespondents, ...]
+
+    def best(self, correlations: Sequence[float] = CORRELATIONS) -> EvidenceWeights:
+        """Return the weights of the best score among those with one of the `correlations`."""
+        allowed = [correlation in correlations for _, correlation, _ in self.grid]
+        place = int(np.where(allowed, self.scores.sum(axis=1), -np.inf).argmax())
+        repeat, correlation, evidence = self.grid[place]
+        return EvidenceWeights(evidence, repeat, correlation, self.scores[place], self.scored_on)
+
+
+@dataclass(frozen=True, eq=False)
 class HeldOutFold:
     """The tables fitted without a fold, evidence at full weight, and all answers of those of its respondents who are scored."""
 
@@ -152,37 +171,33 @@ def held_out_folds(
         yield HeldOutFold(engine, evidence_of_answers(answers, engine, fold.fitted.table), scored)
 
 
-def choose_weights(
+def score_weights(
     training: TrainingSet,
     folds: Sequence[Fold],
     dependences: Dependences,
     topics: Ints,
     rng: np.random.Generator,
     score_on: Sequence[ScoredRespondents] | None = None,
-    correlations: Sequence[float] = CORRELATIONS,
-) -> EvidenceWeights:
-    """Return the weights under which the belief after a few questions predicts the persona of held-out respondents best (log score).
+) -> WeightScores:
+    """Return how well the belief after a few questions predicts the persona of held-out respondents under each combination of weights.
 
     The true persona is the label, or the posterior of all answers at full weight. With labels the belief after all answers is scored too;
     without them it would be compared with itself, and where questions repeat each other, whole topics are drawn, because only then does
-    the repeat weight matter. `score_on` fixes the respondents to score instead of drawing them; `correlations` are those that are
-    tried where labels are given.
+    the repeat weight matter. `score_on` fixes the respondents to score instead of drawing them.
     """
     linked = np.isin(np.arange(len(topics)), [*dependences.parents, *dependences.parents.values()])
     repeats = REPEAT_WEIGHTS if ((topics >= 0) & ~linked).any() else (NO_REPEATS,)
-    tried = correlations if training.labelled else CORRELATIONS[:1]
-    grid = list(product(repeats, tried, EVIDENCE_WEIGHTS))
+    correlations = CORRELATIONS if training.labelled else CORRELATIONS[:1]
     scores: list[Floats] = []
     scored_on: list[ScoredRespondents] = []
     for fold in held_out_folds(training, folds, dependences, topics, rng, score_on):
-        masked = [restrict_to(fold.answers, asked) for asked in asked_masks(fold.engine, fold.answers, rng, labelled=training.labelled)]
+        masks = masks_with_labels(fold.engine, fold.answers) if training.labelled else masks_without_labels(fold.engine, fold.answers, rng)
+        masked = [restrict_to(fold.answers, asked) for asked in masks]
         engines = [replace(fold.engine, repeat_weight=repeat) for repeat in repeats]
-        scores.append(np.concatenate([log_scores(engine, masked, fold.scored.truth, tried) for engine in engines]))
+        scores.append(np.concatenate([log_scores(engine, masked, fold.scored.truth, correlations) for engine in engines]))
         scored_on.append(fold.scored)
-    per_respondent = np.concatenate(scores, axis=1)  # (grid, N)
-    best = int(per_respondent.sum(axis=1).argmax())
-    repeat, correlation, evidence = grid[best]
-    return EvidenceWeights(evidence, repeat, correlation, per_respondent[best], tuple(scored_on))
+    grid = list(product(repeats, correlations, EVIDENCE_WEIGHTS))
+    return WeightScores(grid, np.concatenate(scores, axis=1), tuple(scored_on))
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,14 +273,17 @@ def _log_score(engine: ResponseTables, logs: Floats, truth: Floats) -> Floats:
     return score
 
 
-def asked_masks(engine: ResponseTables, full: Evidence, rng: np.random.Generator, *, labelled: bool) -> list[Bools]:
-    """Return (B, Q) masks of the questions asked: after some in adaptive order; with labels after all, without them after some at random.
+def masks_with_labels(engine: ResponseTables, full: Evidence) -> list[Bools]:
+    """Return (B, Q) masks of the questions asked: all, and some in adaptive order.
 
     Random questions are less alike than those that a survey asks: where labels are the truth, they would make the weights too high.
     """
+    return [np.ones_like(full.answered), *_adaptive_masks(engine, full, full.codes.shape[1] - 1)]
+
+
+def masks_without_labels(engine: ResponseTables, full: Evidence, rng: np.random.Generator) -> list[Bools]:
+    """Return (B, Q) masks of the questions asked: some at random, and some in adaptive order."""
     asked = full.codes.shape[1]
-    if labelled:
-        return [np.ones_like(full.answered), *_adaptive_masks(engine, full, asked - 1)]
     rank = _ranks(rng, full.codes.shape)
     masked = [rank < size for size in PARTIAL if size < asked] or [rank < asked]
     if (engine.topics >= 0).any():

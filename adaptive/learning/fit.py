@@ -13,10 +13,11 @@ from adaptive.learning.calibration import (
     AfterAllAnswers,
     EvidenceWeights,
     ScoredRespondents,
-    choose_weights,
+    WeightScores,
     engine_tables,
     no_answer_tables,
     score_all_answers,
+    score_weights,
 )
 from adaptive.learning.chow_liu import Dependences, fit_forest, linkable_questions
 from adaptive.learning.cross_validation import Fold, TrainingSet, assign_folds
@@ -219,26 +220,27 @@ def _fit_dependences(
     """
     seed = rng.integers(2**32)
 
-    def tried(allowed: Bools) -> tuple[Dependences, EvidenceWeights]:
+    def tried(allowed: Bools) -> tuple[Dependences, WeightScores]:
         found = fit_forest(training, fitted, folds, linkable_questions(training, allowed))
         watch("evidence weight")
-        return found, choose_weights(training, folds, found, topics, np.random.default_rng(seed), scored_on)
+        return found, score_weights(training, folds, found, topics, np.random.default_rng(seed), scored_on)
 
-    found, weights = tried(np.ones_like(topics, dtype=bool))
+    found, scores = tried(np.ones_like(topics, dtype=bool))
     if (topics >= 0).any():
         weighed = tried(topics < 0)
-        found, weights = (found, weights) if weights.clearly_better_than(weighed[1]) else weighed
+        found, scores = (found, scores) if scores.best().clearly_better_than(weighed[1].best()) else weighed
+    weights = scores.best()
     if not training.labelled:
         return found, weights, None
-    plain = tried(np.zeros_like(topics, dtype=bool))[1] if found.parents else weights
+    without_forest = tried(np.zeros_like(topics, dtype=bool))[1] if found.parents else scores
+    plain = without_forest.best()
     if found.parents:
         gain = float((weights.scores - plain.scores).mean())
         found, weights = (replace(found, label_gain=gain), weights) if gain > 0 else (Dependences(label_gain=gain), plain)
     if training.classes is not None:
         return found, weights, None  # within styles the log score is not concave in the weights
     watch("question weights")
-    independent = choose_weights(training, folds, Dependences(), topics, np.random.default_rng(seed), correlations=(0.0,))
-    own = choose_question_weights(training, folds, topics, independent, np.random.default_rng(seed))
+    own = choose_question_weights(training, folds, topics, without_forest.best(correlations=(0.0,)), np.random.default_rng(seed))
     is_kept = own.clearly_better_than(weights, errors=QUESTION_WEIGHTS_ERRORS)
     gain = float((own.scores - weights.scores).mean())
     return (Dependences(label_gain=found.label_gain), own, gain) if is_kept else (found, weights, gain)

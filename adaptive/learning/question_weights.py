@@ -19,9 +19,10 @@ from adaptive.learning.calibration import (
     EVIDENCE_WEIGHTS,
     EvidenceWeights,
     HeldOutFold,
-    asked_masks,
+    WeightScores,
     held_out_folds,
     log_scores,
+    masks_with_labels,
 )
 from adaptive.learning.chow_liu import Dependences
 from adaptive.learning.cross_validation import Fold, TrainingSet
@@ -83,16 +84,16 @@ class ScoredFold:
     score: Callable[[Floats], Floats]
 
     @classmethod
-    def of(cls, fold: HeldOutFold, common: EvidenceWeights, rng: np.random.Generator) -> "ScoredFold":
+    def of(cls, fold: HeldOutFold, common: EvidenceWeights) -> "ScoredFold":
         """Return the fold, whose questions that repeat each other count as with the `common` weights."""
         engine = replace(fold.engine, repeat_weight=common.repeat)
 
         def score(own: Floats) -> Floats:
-            masks = asked_masks(replace(engine, question_weights=own), fold.answers, rng, labelled=True)
+            masks = masks_with_labels(replace(engine, question_weights=own), fold.answers)
             masked = [restrict_to(fold.answers, asked) for asked in masks]
             return log_scores(replace(engine, question_weights=own / common.evidence), masked, fold.scored.truth, CORRELATIONS)
 
-        parts = [_rows(engine, fold, asked) for asked in asked_masks(engine, fold.answers, rng, labelled=True)]
+        parts = [_rows(engine, fold, asked) for asked in masks_with_labels(engine, fold.answers)]
         prior = np.tile(engine.log_prior, (len(parts) * len(fold.scored.truth), 1))
         logit = ConditionalLogit(csr_array(vstack(parts)), prior, np.tile(fold.scored.truth, (len(parts), 1)), len(parts))
         return cls(logit, score)
@@ -117,16 +118,14 @@ def choose_question_weights(
     scored_on, parts = [], []
     for fold in held_out_folds(training, folds, Dependences(), topics, rng):
         scored_on.append(fold.scored)
-        parts.append(ScoredFold.of(fold, common, rng))
-    grid = list(product(CORRELATIONS, EVIDENCE_WEIGHTS))
-    best, best_ridge, factor = replace(common, evidence=1.0, scores=np.array([-np.inf])), RIDGES[0], 1.0
+        parts.append(ScoredFold.of(fold, common))
+    grid = list(product([common.repeat], CORRELATIONS, EVIDENCE_WEIGHTS))
+    tried = []
     for ridge in RIDGES:
         others = [ConditionalLogit.of([*parts[:n], *parts[n + 1 :]]) for n in range(len(parts))]
         own = [without.fit(common.evidence, ridge) for without in others]
         scores = np.concatenate([part.score(weights) for part, weights in zip(parts, own, strict=True)], axis=1)
-        place = int(scores.sum(axis=1).argmax())
-        if scores[place].sum() > best.scores.sum():
-            correlation, evidence = grid[place]
-            best, best_ridge, factor = replace(best, correlation=correlation, scores=scores[place]), ridge, evidence / common.evidence
-    weights = np.minimum(ConditionalLogit.of(parts).fit(common.evidence, best_ridge) * factor, MOST)
-    return replace(best, scored_on=tuple(scored_on), questions=weights.round(PLACES))
+        tried.append(WeightScores(grid, scores, tuple(scored_on)).best())
+    best, ridge = max(zip(tried, RIDGES, strict=True), key=lambda found: float(found[0].scores.sum()))
+    weights = ConditionalLogit.of(parts).fit(common.evidence, ridge) * (best.evidence / common.evidence)
+    return replace(best, evidence=1.0, questions=np.minimum(weights, MOST).round(PLACES))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adaptive.learning.calibration import asked_masks, calibration_error
+from adaptive.learning.calibration import calibration_error, masks_with_labels, masks_without_labels
 from adaptive.learning.fit import evidence_of, fit_with_classes, fit_with_labels
 from adaptive.learning.responses import Answers
 from adaptive.posterior import believe, restrict_to
@@ -87,7 +87,8 @@ def test_with_labels_weights_are_scored_by_what_a_survey_would_ask(labelled):
     rng = np.random.default_rng(1)
     tables = ResponseTables.of([[[0.5 + 0.04 * q, 0.5 - 0.04 * q], [0.5 - 0.04 * q, 0.5 + 0.04 * q]] for q in range(10)])
 
-    masks = asked_masks(tables, evidence_of(rng.integers(0, 2, (50, 10)), tables), rng, labelled=labelled)
+    answers = evidence_of(rng.integers(0, 2, (50, 10)), tables)
+    masks = masks_with_labels(tables, answers) if labelled else masks_without_labels(tables, answers, rng)
 
     sizes = [np.unique(mask.sum(axis=1)).tolist() for mask in masks]
     assert sizes == [[10], [3], [5], [8]] if labelled else sizes == [[3], [5], [8]] * 2

@@ -35,7 +35,7 @@ def url(postgres_server) -> Iterator[str]:
 @pytest.fixture
 def client(url) -> Iterator["psycopg.Connection"]:
     """A connection to a database of few contacts, which autovacuum does not analyze."""
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True, prepare_threshold=None) as connection:
         connection.execute(AUTOVACUUM.format("SET", " = off"))
         hold_few_contacts(connection)
         yield connection

@@ -28,7 +28,7 @@ LEAST, LEAST_BELIEF = 1e-18, 1e-100
 LEAST_PRODUCT = 1e-280
 """Lower bound of a scaled product of messages: later messages may make up for it, and its inverse is finite."""
 
-BLOCK_CELLS = 8_192
+BLOCK_CELLS = 16_000
 """Logarithms are taken in blocks that stay in the cache: an array of all of them would be given back to the system after each use."""
 
 UNSCALED_ANSWERS = 16
@@ -39,13 +39,13 @@ UNSCALED_ANSWERS = 16
 class Level:
     """The questions at one depth; the children of one parent are adjacent.
 
-    `nodes` are their places in the forest; `table` is (P, A, n, K), with P = 1 at the roots and padding of probability zero; `above` is
-    (n,), the place of each parent within the level above.
+    `nodes` are their places in the forest; `table` is (P, A, n, K), with P = 1 at the roots and padding of probability zero; `parents` is
+    (n,), the place of each parent in the forest. A root is its own parent.
     """
 
     nodes: slice
     table: Floats
-    above: Ints
+    parents: Ints
 
     @cached_property
     def by_node(self) -> Floats:
@@ -61,26 +61,26 @@ class Level:
 class ActiveLevel(NamedTuple):
     """The m questions of one level that have an answer at or below them.
 
-    `places` and (m,) `above` are their places and those of their parents among the active questions of all levels; (m,) `in_level` are
-    their places within the level. `transitions` is (m, K, A, P); `to_parent` is (m, K, P, B), P(answers at and below | parent's answer).
+    (m,) `places` are their places in the forest, (m,) `above` those of their parents among the active questions of the level above.
+    `table` is (m, K, A, P); `likelihood` is (m, K, A, B), P(answers at and below | own answer), and `to_parent` (m, K, P, B), P(answers at
+    and below | parent's answer), each up to a factor that personas share.
     """
 
-    places: slice
-    in_level: Ints
+    places: Ints
     above: Ints
-    transitions: Floats
+    table: Floats
+    likelihood: Floats
     to_parent: Floats
 
 
 class UpwardPass(NamedTuple):
     """The messages of B respondents' answers, from the leaves to the roots.
 
-    `log_likelihood` is (B, K), log P(all answers in the forest | persona); `levels` are those down to the deepest answer; `likelihood` is
-    (m, K, A, B), P(answers at and below | own answer), of the active questions of all levels. Each is up to a factor that personas share.
+    `log_likelihood` is (B, K), log P(all answers in the forest | persona), up to a term that personas share; `levels` are those down to
+    the deepest answer.
     """
 
     log_likelihood: Floats
-    likelihood: Floats
     levels: tuple[ActiveLevel, ...]
 
 
@@ -92,10 +92,14 @@ class Forest:
     levels: tuple[Level, ...]
 
     @cached_property
-    def _above(self) -> Ints:
+    def _parents(self) -> Ints:
         """(n,) place of each question's parent in the forest; a root is its own parent."""
-        upper = [0, *(level.nodes.start for level in self.levels)]
-        return np.concatenate([level.above + upper[depth] for depth, level in enumerate(self.levels)])
+        return np.concatenate([level.parents for level in self.levels])
+
+    @cached_property
+    def _depths(self) -> Ints:
+        """(n,) number of each question's level."""
+        return np.concatenate([np.full(len(level.parents), depth) for depth, level in enumerate(self.levels)])
 
     @cached_property
     def _starts(self) -> Ints:
@@ -103,16 +107,11 @@ class Forest:
         return np.array([*(level.nodes.start for level in self.levels), len(self.questions)])
 
     @cached_property
-    def _in_level(self) -> Ints:
-        """(n,) place of each question within its level."""
-        return np.concatenate([np.arange(len(level.above)) for level in self.levels])
-
-    @cached_property
     def _lineage(self) -> Bools:
         """(n, n) whether the second place is the first one or one of its ancestors."""
         ancestors = np.eye(len(self.questions), dtype=bool)
         for level in self.levels[1:]:
-            ancestors[level.nodes] |= ancestors[self._above[level.nodes]]
+            ancestors[level.nodes] |= ancestors[level.parents]
         return ancestors
 
     def at_or_above(self, answered: Bools) -> Bools:
@@ -131,23 +130,27 @@ class Forest:
 
     def collect(self, codes: Ints) -> UpwardPass:
         """Run the upward pass for (B, Q) outcome codes, `NOT_GIVEN` where there is no answer."""
-        answers = codes.T.take(self.questions, axis=0)
-        given = (answers != NOT_GIVEN).any(axis=1)
-        active = np.flatnonzero(self._lineage[given].any(axis=0))
-        in_level, above = self._in_level[active], np.searchsorted(active, self._above[active])
-        likelihood = self._indicators(answers[active])
-        scale, parents = bool(np.count_nonzero(given) > UNSCALED_ANSWERS), above.tolist()
+        given = np.logical_or.reduce(codes != NOT_GIVEN).take(self.questions)
+        (active,) = np.logical_or.reduce(self._lineage[given]).nonzero()
+        starts = active.searchsorted(self._starts)
+        depths = self._depths.take(active)
+        in_level = active - self._starts.take(depths)
+        above = active.searchsorted(self._parents.take(active)) - starts.take(depths - 1)
+        above[: starts[1]] = 0  # the roots are predicted from the belief
+        indicators = self._indicators(codes.take(self.questions.take(active), axis=1))
+        parts = [slice(start, stop) for start, stop in pairwise(starts.tolist()) if start < stop]
+        likelihoods = [indicators[part, :, : level.table.shape[1]] for level, part in zip(self.levels, parts, strict=False)]
+        scale = bool(np.count_nonzero(given) > UNSCALED_ANSWERS)
+        message = indicators
         levels: list[ActiveLevel] = []
-        message = likelihood
-        bounds = np.searchsorted(active, self._starts).tolist()
-        for level, (start, stop) in reversed(list(zip(self.levels, pairwise(bounds), strict=True))):
-            if start < stop:
-                transitions = level.by_node.take(in_level[start:stop], axis=0)
-                message = transitions.swapaxes(2, 3) @ likelihood[start:stop, :, : transitions.shape[2]]
-                levels.append(ActiveLevel(slice(start, stop), in_level[start:stop], above[start:stop], transitions, message))
-                if start:
-                    _multiply_into_parents(message, likelihood[:, :, : message.shape[2]], parents[start:stop], scale=scale)
-        return UpwardPass(np.log(message[:, :, 0]).sum(axis=0).T, likelihood, tuple(reversed(levels)))
+        for depth in range(len(parts) - 1, -1, -1):
+            part, likelihood = parts[depth], likelihoods[depth]
+            table = self.levels[depth].by_node.take(in_level[part], axis=0)
+            message = table.swapaxes(2, 3) @ likelihood
+            levels.append(ActiveLevel(active[part], above[part], table, likelihood, message))
+            if depth:
+                _multiply_into_parents(message, likelihoods[depth - 1], above[part].tolist(), scale=scale)
+        return UpwardPass(np.log(message[:, :, 0]).sum(axis=0).T, tuple(levels[::-1]))
 
     @cached_property
     def _one_hot(self) -> Floats:
@@ -155,9 +158,9 @@ class Forest:
         return np.vstack([np.eye(self._widest), np.ones(self._widest)])
 
     def _indicators(self, answers: Ints) -> Floats:
-        """Return (m, K, A, B) 1 at the observed answer of (m, B) `answers` and 0 elsewhere; 1 everywhere where nothing was observed."""
-        indicators = np.empty((len(answers), self.levels[0].table.shape[3], self._widest, answers.shape[1]))
-        indicators[:] = self._one_hot.take(answers, axis=0).swapaxes(1, 2)[:, None]
+        """Return (m, K, A, B) 1 at the observed answer of (B, m) `answers` and 0 elsewhere; 1 everywhere where nothing was observed."""
+        indicators = np.empty((answers.shape[1], self.levels[0].table.shape[3], self._widest, len(answers)))
+        indicators[:] = self._one_hot.take(answers, axis=0).transpose(1, 2, 0)[:, None]
         return indicators
 
     def predict(self, upward: UpwardPass, belief: Floats) -> Floats:
@@ -166,20 +169,15 @@ class Forest:
         A belief of ones gives P(answer | persona, all answers in the forest). No cell is zero where the belief is positive, nor is the
         padding. The array is laid out as by `_empty`.
         """
-        roots, widest = belief.T[:, None, :], self._widest
-        predicted = _empty(len(roots), len(self.questions), widest, len(belief))
-        joint = _predict_active(upward, roots)
-        above = roots[:, None].repeat(len(self.levels[0].above), axis=1)
-        for level, active in zip_longest(self.levels, upward.levels):
-            if level.nodes.start:
-                above = _take(predicted, self._above[level.nodes])[:, :, : len(level.table)]
-            inside, outcomes = predicted[:, level.nodes], level.table.shape[1]
-            if outcomes < widest:
-                inside[:, :, outcomes:] = LEAST * LEAST_BELIEF
-                inside = inside[:, :, :outcomes]
-            _sum_over_parent(level, above, inside)
+        predicted = _empty(self.levels[0].table.shape[3], len(self.questions), self._widest, len(belief))
+        for level, active in zip_longest(self.levels, _predict_active(upward, belief)):
+            outcomes = level.table.shape[1]
+            if outcomes < self._widest:
+                predicted[:, level.nodes, outcomes:] = LEAST * LEAST_BELIEF
+            _sum_over_parent(level, belief, predicted)
             if active is not None:
-                inside[:, active.in_level] = joint[active.places, :, :outcomes].swapaxes(0, 1)
+                places, joint = active
+                predicted[:, places, :outcomes] = joint.swapaxes(0, 1)
         return predicted
 
     def gain(self, belief: Floats, silence: Floats | None, upward: UpwardPass) -> Floats:
@@ -227,17 +225,31 @@ def _multiply_into_parents(messages: Floats, likelihood: Floats, parents: Sequen
             np.maximum(product, LEAST_PRODUCT, out=product)
 
 
-def _predict_active(upward: UpwardPass, roots: Floats) -> Floats:
-    """Return the (m, K, A, B) prediction of the active questions, its padding undefined; `roots` is the (K, 1, B) belief."""
-    joint = np.empty_like(upward.likelihood)
-    for level in upward.levels:
-        outcomes, outcomes_above = level.transitions.shape[2:]
-        above = joint.take(level.above, axis=0)[:, :, :outcomes_above] if level.places.start else roots
+def _predict_active(upward: UpwardPass, belief: Floats) -> list[tuple[Ints, Floats]]:
+    """Return the places and the (m, K, A, B) prediction of the active questions of each level under (B, K) `belief`."""
+    predictions: list[tuple[Ints, Floats]] = []
+    joint = belief.T[None, :, None]
+    for places, above, table, likelihood, to_parent in upward.levels:
         # the parent's belief without this child's message
-        predicted = level.transitions @ (above / level.to_parent)
-        predicted *= upward.likelihood[level.places, :, :outcomes]
-        np.maximum(predicted, LEAST * LEAST_BELIEF, out=joint[level.places, :, :outcomes])
-    return joint
+        joint = table @ (joint.take(above, axis=0) / to_parent)
+        joint *= likelihood
+        np.maximum(joint, LEAST * LEAST_BELIEF, out=joint)
+        predictions.append((places, joint))
+    return predictions
+
+
+def _sum_over_parent(level: Level, belief: Floats, predicted: Floats) -> None:
+    """Write the prediction of a level to (K, n, A, B) `predicted`, from that of the parents or at the roots from (B, K) `belief`: the sum
+    over P of P(answer | persona, parent's answer) P(persona and parent's answer).
+    """
+    outcomes_above, outcomes = level.table.shape[:2]
+    if len(belief) == 1:  # `einsum` takes a third of the time of `matmul`
+        cells = predicted.T[0]  # (A, n, K)
+        above = cells.take(level.parents, axis=1)[:outcomes_above] if level.nodes.start else belief[:, None]
+        np.einsum("pank,pnk->ank", level.rows, above, out=cells[:outcomes, level.nodes])
+    else:
+        above = predicted.take(level.parents, axis=1)[:, :, :outcomes_above] if level.nodes.start else belief.T[:, None, None]
+        np.matmul(level.by_node.swapaxes(0, 1), above, out=predicted[:, level.nodes, :outcomes])
 
 
 def _negative_conditional_entropy(joint: Floats) -> Floats:
@@ -262,19 +274,6 @@ def _empty(personas: int, questions: int, answers: int, respondents: int) -> Flo
     """Return an empty (K, n, A, B) array whose first axis is the last one in memory where there is one respondent."""
     shape = personas, questions, answers, respondents
     return np.empty(shape[::-1]).T if respondents == 1 else np.empty(shape)
-
-
-def _take(values: Floats, places: Ints) -> Floats:
-    """Return (K, places, A, B) of (K, n, A, B) `values`, in the same order in memory."""
-    return values.T.take(places, axis=2).T if values.shape[3] == 1 else values.take(places, axis=1)
-
-
-def _sum_over_parent(level: Level, above: Floats, out: Floats) -> None:
-    """Write the (K, n, A, B) sum over P of the level's P(answer | persona, parent's answer) times (K, n, P, B) `above` to `out`."""
-    if above.shape[3] == 1:  # a third of the time of `matmul`
-        np.einsum("pank,knp->kna", level.rows, above[..., 0], out=out[..., 0])
-    else:
-        np.matmul(level.by_node.swapaxes(0, 1), above, out=out)
 
 
 def _with_no_answer(joint: Floats, belief: Floats, silence: Floats) -> Floats:
@@ -314,23 +313,24 @@ def build_forest(parents: Mapping[int, int], roots: Mapping[int, Floats], given:
     for question in sorted(parents):
         children.setdefault(parents[question], []).append(question)
     tables = {question: table[:, None, :] for question, table in roots.items()} | given
-    level_questions, above = sorted(roots), [0] * len(roots)
+    level_questions, above = sorted(roots), list(range(len(roots)))
     questions: list[int] = []
     levels: list[Level] = []
     while level_questions:
-        levels.append(_level(len(questions), [tables[question] for question in level_questions], above, levels))
+        start = len(questions)
+        levels.append(_level(start, [tables[question] for question in level_questions], above, levels))
+        children_here = [(child, place) for place, question in enumerate(level_questions, start) for child in children.get(question, [])]
         questions += level_questions
-        children_here = [(child, place) for place, question in enumerate(level_questions) for child in children.get(question, [])]
         level_questions, above = [child for child, _ in children_here], [place for _, place in children_here]
     return Forest(np.array(questions, dtype=np.int64), tuple(levels))
 
 
-def _level(start: int, tables: Sequence[Floats], above: Sequence[int], upper: Sequence[Level]) -> Level:
+def _level(start: int, tables: Sequence[Floats], parents: Sequence[int], upper: Sequence[Level]) -> Level:
     widest = max(table.shape[2] for table in tables)
     padded = np.zeros((upper[-1].table.shape[1] if upper else 1, widest, len(tables), len(tables[0])))
     for place, table in enumerate(tables):
         padded[: table.shape[1], : table.shape[2], place] = table.transpose(1, 2, 0)
-    return Level(slice(start, start + len(tables)), padded, np.array(above, dtype=np.int64))
+    return Level(slice(start, start + len(tables)), padded, np.array(parents, dtype=np.int64))
 
 
 def _check(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Mapping[int, Floats]) -> None:

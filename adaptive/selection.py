@@ -3,7 +3,7 @@
 The live service, its look-ahead, `discern simulate` and `discern replay` all choose through `next_questions`.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -125,10 +125,11 @@ def update_limit(tables: ResponseTables, rules: SurveyRules, progress: Progress)
     The limit counts the questions already taken and those that any answers could still open, capped by `at_most`. It never exceeds what was
     promised before, even where a corrected answer opens another branch.
     """
-    bound = progress.taken + reachable(tables, rules, progress).sum(axis=1)
+    bound: Ints = np.add.reduce(reachable(tables, rules, progress), axis=1)
+    bound += progress.taken
     if rules.stop.at_most is not None:
         bound = np.minimum(bound, rules.stop.at_most)
-    return replace(progress, limit=np.minimum(bound, progress.limit).astype(np.int64))
+    return Progress(progress.done, progress.opens, progress.taken, progress.spent, np.minimum(bound, progress.limit, out=bound))
 
 
 def argmax_allowed(scores: Floats, allowed: Bools) -> Ints:
@@ -292,7 +293,8 @@ def look_ahead_states(
     silent[:-1, question], silent[-1, question] = False, True
     done[:, question] = True
     codes = repeat(evidence.codes)
-    codes[:, question] = np.append(np.arange(futures - 1), NOT_GIVEN)
-    taken, spent = repeat(progress.taken) + 1, repeat(progress.spent) + tables.seconds[question]
+    codes[:, question] = np.arange(futures)
+    codes[-1, question] = NOT_GIVEN
+    taken, spent = repeat(progress.taken + 1), repeat(progress.spent + tables.seconds[question])
     after = Progress(done, opens, taken, spent, repeat(progress.limit))
     return Evidence(answered, silent, evidence.rows, codes, repeat(evidence.signals), (question, rows)), after

@@ -69,11 +69,9 @@ def _evidence_groups(tables: ResponseTables) -> Ints:
     groups = np.arange(len(tables.questions))
     bound = [np.flatnonzero(tables.topics == topic) for topic in np.unique(tables.topics[tables.topics >= 0])]
     if tables.forest is not None:
-        above = np.empty(0, dtype=np.int64)
-        for level in tables.forest.levels:
-            here = tables.forest.questions[level.nodes]
-            bound += [np.array(pair) for pair in zip(above[level.above], here, strict=True)] if len(above) else []
-            above = here
+        questions = tables.forest.questions
+        for level in tables.forest.levels[1:]:
+            bound += list(np.column_stack([questions[level.parents], questions[level.nodes]]))
     for members in bound:
         groups[np.isin(groups, groups[members])] = groups[members].min()
     return groups

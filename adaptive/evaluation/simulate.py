@@ -64,11 +64,11 @@ def _draw_tree_answers(tables: ResponseTables, persona: Ints, rng: np.random.Gen
     """Draw the (N, Q) outcomes of questions in trees, before any are left unanswered; `NOT_GIVEN` elsewhere."""
     codes = np.full((len(persona), len(tables.questions)), NOT_GIVEN)
     if tables.forest is not None:
-        above = np.zeros((len(persona), len(tables.forest.levels[0].above)), dtype=np.int64)
+        answers = np.zeros((len(persona), len(tables.forest.questions)), dtype=np.int64)
         for level in tables.forest.levels:
-            chance = [level.table[above[:, parent], :, place, persona] for place, parent in enumerate(level.above)]
-            above = np.column_stack([_draw_outcomes(probabilities, rng) for probabilities in chance])
-            codes[:, tables.forest.questions[level.nodes]] = above
+            chance = [level.table[answers[:, parent], :, place, persona] for place, parent in enumerate(level.parents)]
+            answers[:, level.nodes] = np.column_stack([_draw_outcomes(probabilities, rng) for probabilities in chance])
+        codes[:, tables.forest.questions] = answers
     return codes
 
 

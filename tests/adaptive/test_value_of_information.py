@@ -80,9 +80,9 @@ def enumerated(tables, codes):
     total = np.zeros(tables.classes)
     for combination in product(*(range(widths[i]) if given[i] == NOT_GIVEN else [given[i]] for i in places)):
         chance = np.ones(tables.classes)
-        for level, upper in zip(forest.levels, [None, *forest.levels], strict=False):
+        for level in forest.levels:
             for i in range(level.nodes.start, level.nodes.stop):
-                above = 0 if upper is None else combination[upper.nodes.start + level.above[i - level.nodes.start]]
+                above = combination[level.parents[i - level.nodes.start]] if level.nodes.start else 0
                 chance = chance * level.table[above, combination[i], i - level.nodes.start]
         total += chance
     return total

@@ -102,7 +102,7 @@ def questions_with_tables(questions: Sequence[Question], dataset: Dataset, fit: 
         if q in fit.dependences.parents:
             parent = questions[fit.dependences.parents[q]]
             table = fit.dependences.given[q]
-            given = {key: _rows(parent.outcomes, table[k]) for k, key in enumerate(keys)}
+            given = {key: rows_of_shares(parent.outcomes, table[k]) for k, key in enumerate(keys)}
             filled.append(replace(updated, parent=parent.id, likelihood={}, likelihood_given=given))
         else:
             filled.append(replace(updated, parent=None, likelihood=_likelihood(dataset, q, fit, keys), likelihood_given={}))
@@ -131,7 +131,7 @@ def _likelihood(dataset: Dataset, q: int, fit: Fit, keys: Sequence[str]) -> Mapp
     if column.options is not None:
         ticked = np.column_stack([table[:, 1] for table in tables])
         return {key: Shares(tuple(round(float(share), PLACES) for share in ticked[k])) for k, key in enumerate(keys)}
-    return _rows(keys, tables[0])
+    return rows_of_shares(keys, tables[0])
 
 
 def _number_rows(distributions: Distributions, keys: Sequence[str]) -> Mapping[str, Row]:
@@ -267,25 +267,29 @@ def _personas(dataset: Dataset, fit: Fit, language: str) -> tuple[Persona, ...]:
 def shares_and_styles(fit: Fit) -> tuple[list[float], list[tuple[Style, ...]]]:
     """Return the prior of each persona, and its styles where it has several; newly found ones are ordered by falling size."""
     if fit.styles is None:
-        return [_share(share) for share in fit.prior], [()] * len(fit.prior)
+        return list(rounded_shares(fit.prior, least=1)), [()] * len(fit.prior)
     within, styles = fit.styles.within(fit.prior), []
     for k in range(fit.styles.personas):
         own = within[fit.styles.persona_of == k]
-        styles.append(tuple(Style(f"style-{n}", _share(share)) for n, share in enumerate(own, 1)) if len(own) > 1 else ())
-    return [_share(share) for share in fit.styles.marginal(fit.prior)], styles
+        styles.append(tuple(Style(f"style-{n}", share) for n, share in enumerate(rounded_shares(own, least=1), 1)) if len(own) > 1 else ())
+    return list(rounded_shares(fit.styles.marginal(fit.prior), least=1)), styles
 
 
-def _share(share: float) -> float:
-    return max(round(float(share), PLACES), 10.0**-PLACES)
+def rows_of_shares(names: Sequence[str], table: Floats) -> dict[str, Shares]:
+    """Return the rows of a (names, A) table of shares, rounded."""
+    return {name: Shares(rounded_shares(row)) for name, row in zip(names, table, strict=True)}
 
 
-def _rows(names: Sequence[str], table: Floats) -> dict[str, Shares]:
-    return {name: Shares(_rounded(row)) for name, row in zip(names, table, strict=True)}
+def rounded_shares(shares: Floats, least: int = 0) -> tuple[float, ...]:
+    """Round shares to `PLACES` so that they add up to exactly one (largest remainder).
 
-
-def _rounded(shares: Floats) -> tuple[float, ...]:
-    """Round shares to `PLACES` so that they still add up to exactly one (largest remainder)."""
-    whole = shares * 10**PLACES
-    down = np.floor(whole).astype(int)
-    down[np.argsort(down - whole, kind="stable")[: 10**PLACES - down.sum()]] += 1
-    return tuple(int(part) / 10**PLACES for part in down)
+    None is below `least` units of the last place; the largest share makes up for those that were raised.
+    """
+    whole = shares / shares.sum() * 10**PLACES
+    parts = np.maximum(np.floor(whole).astype(int), least)
+    left = 10**PLACES - int(parts.sum())
+    if left < 0:
+        parts[parts.argmax()] += left
+    else:
+        parts[np.argsort(parts - whole, kind="stable")[:left]] += 1
+    return tuple(int(part) / 10**PLACES for part in parts)

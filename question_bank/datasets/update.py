@@ -16,7 +16,7 @@ from adaptive.likelihood import AnyLikelihood, Choice, MultipleChoice, Numeric
 from question_bank.answer_values import Value
 from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank, given_parent
 from question_bank.datasets.answer_table import AnswerTable
-from question_bank.datasets.fit import PLACES
+from question_bank.datasets.fit import PLACES, rounded_shares, rows_of_shares
 from question_bank.definitions import Bank, LogNormal, Normal, Persona, Question, Row, Shares, Signal
 from question_bank.exports.table_files import AnswersInvalid
 from question_bank.probabilities import FLOOR, PSEUDO_COUNTS
@@ -203,7 +203,9 @@ def updated_bank(bank: CompiledBank, model: Model, counts: Counts) -> Bank:
     """
     ready = {pilot.question for pilot in pilots_of(bank, counts) if pilot.has_enough}
     questions = tuple(_updated_question(bank, model, counts, q, question.id in ready) for q, question in enumerate(bank.bank.questions))
-    personas = tuple(_persona(persona, model.prior[np.equal(bank.bank.persona_of, k)]) for k, persona in enumerate(bank.bank.personas))
+    own = [model.prior[np.equal(bank.bank.persona_of, k)] for k in range(len(bank.bank.personas))]
+    priors = rounded_shares(np.array([shares.sum() for shares in own]), least=1)
+    personas = tuple(map(_persona, bank.bank.personas, priors, own))
     return replace(bank.bank, personas=personas, questions=questions, signals=tuple(_updated_signals(bank.bank, model, counts)))
 
 
@@ -221,7 +223,7 @@ def _updated_question(bank: CompiledBank, model: Model, counts: Counts, q: int, 
         return replace(question, no_answer=no_answer)
     parent = bank.bank.question(question.parent or "")
     meant = _without_lapse(bank.bank, model.given[q], model.given[q].shape[2])
-    rows = {key: _shares(parent.outcomes, meant[k]) for k, key in enumerate(keys)}
+    rows = {key: rows_of_shares(parent.outcomes, meant[k]) for k, key in enumerate(keys)}
     return replace(question, likelihood_given=rows, no_answer=no_answer)
 
 
@@ -235,12 +237,12 @@ def _updated_signals(bank: Bank, model: Model, counts: Counts) -> Iterator[Signa
             yield replace(signal, likelihood={key: round(float(share), PLACES) for key, share in shares})
 
 
-def _persona(persona: Persona, shares: Floats) -> Persona:
-    """Return the persona with its new prior and style shares; `shares` are the priors of its classes."""
-    total = float(shares.sum())
-    within = [max(round(float(share) / total, PLACES), 10.0**-PLACES) for share in shares]
-    styles = tuple(replace(style, share=share) for style, share in zip(persona.styles, within, strict=False))
-    return replace(persona, prior=max(round(total, PLACES), 10.0**-PLACES), styles=styles)
+def _persona(persona: Persona, prior: float, classes: Floats) -> Persona:
+    """Return the persona with its new prior and style shares; `classes` are the priors of its classes."""
+    within = rounded_shares(classes, least=1)
+    return replace(
+        persona, prior=prior, styles=tuple(replace(style, share=share) for style, share in zip(persona.styles, within, strict=False))
+    )
 
 
 def _table_without_lapse(bank: Bank, table: AnyLikelihood) -> AnyLikelihood:
@@ -285,7 +287,7 @@ def _pilot_table(question: Question, counts: Counts, q: int) -> AnyLikelihood:
 
 def _rows_of(table: AnyLikelihood, keys: Sequence[str]) -> Mapping[str, Row]:
     if isinstance(table, Choice):
-        return _shares(keys, table.table)
+        return rows_of_shares(keys, table.table)
     if isinstance(table, MultipleChoice):
         return {key: Shares(tuple(round(float(p), PLACES) for p in row)) for key, row in zip(keys, table.ticked, strict=True)}
     if isinstance(table, Numeric):
@@ -298,13 +300,6 @@ def _number_row(centre: float, width: float, logarithmic: bool) -> Row:
     if logarithmic:
         return LogNormal(float(f"{np.exp(centre):.5g}"), max(round(float(np.exp(width)), PLACES), 1.0001))
     return Normal(float(f"{centre:.5g}"), float(f"{width:.4g}"))
-
-
-def _shares(names: Sequence[str], table: Floats) -> Mapping[str, Row]:
-    """Round rows so that they add up to exactly one: the largest share takes the remainder."""
-    rounded = table.round(PLACES)
-    rounded[np.arange(len(table)), table.argmax(axis=1)] += 1 - rounded.sum(axis=1)
-    return {name: Shares(tuple(round(float(p), PLACES) for p in row)) for name, row in zip(names, rounded, strict=True)}
 
 
 def _notes(bank: CompiledBank, update: UpdatedModel, heading: str) -> Mapping[str, str]:

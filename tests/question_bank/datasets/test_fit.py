@@ -1,16 +1,27 @@
 """Questions inferred from columns, and a bank fitted to them that reads back equal."""
 
 from dataclasses import replace
+from math import fsum
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from adaptive.learning.chow_liu import Dependences
 from question_bank.compile import compile_bank
 from question_bank.datasets.answer_table import read_answers, respondents_of
 from question_bank.datasets.column_map import read_column_map
 from question_bank.datasets.dataset import slug
-from question_bank.datasets.fit import fit_dataset, fit_notes, fitted_bank, question_weights_choice, unreached_confidence
+from question_bank.datasets.fit import (
+    fit_dataset,
+    fit_notes,
+    fitted_bank,
+    question_weights_choice,
+    rounded_shares,
+    unreached_confidence,
+)
 from question_bank.datasets.infer import read_dataset
 from question_bank.exports.table_files import AnswersInvalid
 from question_bank.files.load import check_bank, read_bank
@@ -143,11 +154,34 @@ def test_a_fitted_bank_reads_back_and_reads_the_file_it_was_fitted_to(label):
     assert again == bank
     assert bank.question("q-8").parent == "q-0"
     assert [survey.id for survey in bank.surveys] == ["main"]
-    assert sum(persona.prior for persona in bank.personas) == pytest.approx(1, abs=1e-3)
+    assert sum(persona.prior for persona in bank.personas) == pytest.approx(1)
 
     answers = read_answers(text, again, "a.csv", read_column_map(sheet.column_map().written(), "map"))
     people = respondents_of(compile_bank(again), answers)
     assert (np.where(people.answers.answered, people.answers.codes, -1) == sheet.codes).all()
+
+
+def test_priors_that_round_down_still_add_up_to_one():
+    """Each of three personas has a third of the respondents: .3333 three times would be .9999, of which the bank's own check warns."""
+    moods = np.random.default_rng(1).integers(1, 6, (300, 4))
+    lines = [f"{','.join(map(str, row))},{'abc'[n % 3]}" for n, row in enumerate(moods)]
+    sheet = read_dataset("first,second,third,fourth,who\n" + "\n".join(lines), "a.csv", label="who")
+
+    fit = fit_dataset(sheet, None, 1)
+    bank = fitted_bank(sheet, fit, "thirds")
+
+    assert sorted(persona.prior for persona in bank.personas) == [0.3333, 0.3333, 0.3334]
+    assert not [warning for warning in check_bank(write_bank(bank, {}).encode(), "a.yaml").warnings if "add up to" in str(warning)]
+
+
+@given(arrays(float, st.integers(1, 12), elements=st.floats(1e-9, 1)), st.integers(0, 1))
+def test_rounded_shares_add_up_to_one(shares, least):
+    """None is below the least one, and each moves by at most one unit of the last place beyond what was raised to the least."""
+    rounded = np.array(rounded_shares(shares, least=least))
+
+    assert fsum(rounded) == pytest.approx(1, abs=1e-12)
+    assert rounded.min() >= least * 1e-4
+    assert np.abs(rounded - shares / shares.sum()).max() <= 1e-4 * (1 + least * len(shares))
 
 
 def test_the_written_tables_are_those_of_the_fit():

@@ -130,6 +130,7 @@ def test_a_refitted_bank_reads_back(bank):
 
     assert check_bank(written.encode(), "bank.yaml").errors == ()
     assert read_bank(written, "bank.yaml") == refitted.bank
+    assert sum(persona.prior for persona in refitted.bank.personas) == pytest.approx(1)
     assert written.startswith("# Refitted by `discern fit --from` to 200 respondents")
 
 

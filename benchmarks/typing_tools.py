@@ -248,5 +248,7 @@ def main(description: str) -> None:
         over_logistic.extend(leads["logistic"])
 
     over_all_sets(options, evaluate_half, show)
+    if not over_logistic:
+        raise SystemExit("\nnothing to compare")
     print(f"\nahead of logistic regression by {np.mean(over_logistic):+.3f} on average")
     print(f"behind a rival by more than {BEHIND} and two standard errors (!): {len(behind)} of {len(over_logistic)} lines")

@@ -10,8 +10,8 @@ answers of the question. P and A are padded to the widest of their level.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise, zip_longest
+from functools import cached_property, lru_cache
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -25,11 +25,11 @@ TINY = float(np.finfo(float).tiny)
 LEAST, LEAST_BELIEF = 1e-18, 1e-100
 """Lower bounds of probabilities in tables and of beliefs. A product of `UNSCALED_ANSWERS` probabilities is not zero."""
 
+LEAST_CELL = LEAST * LEAST_BELIEF
+"""Lower bound of P(persona and answer), so that it has a logarithm."""
+
 LEAST_PRODUCT = 1e-280
 """Lower bound of a scaled product of messages: later messages may make up for it, and its inverse is finite."""
-
-BLOCK_CELLS = 16_000
-"""Logarithms are taken in blocks that stay in the cache: an array of all of them would be given back to the system after each use."""
 
 UNSCALED_ANSWERS = 16
 """Up to so many answers the messages are multiplied as they are; the product of more is scaled, for it could underflow."""
@@ -48,9 +48,9 @@ class Level:
     parents: Ints
 
     @cached_property
-    def by_node(self) -> Floats:
-        """(n, K, A, P) the table, never quite zero, in the order of the messages."""
-        return np.maximum(np.ascontiguousarray(self.table.transpose(2, 3, 1, 0)), LEAST)
+    def by_persona(self) -> Floats:
+        """(K, n, A, P) the table, never quite zero, in the order of the predictions."""
+        return np.maximum(np.ascontiguousarray(self.table.transpose(3, 2, 1, 0)), LEAST)
 
     @cached_property
     def rows(self) -> Floats:
@@ -61,27 +61,38 @@ class Level:
 class ActiveLevel(NamedTuple):
     """The m questions of one level that have an answer at or below them.
 
-    (m,) `places` are their places in the forest, (m,) `above` those of their parents among the active questions of the level above.
-    `table` is (m, K, A, P); `likelihood` is (m, K, A, B), P(answers at and below | own answer), and `to_parent` (m, K, P, B), P(answers at
-    and below | parent's answer), each up to a factor that personas share.
+    `part` are their places among the active questions of all levels, `places` those in the forest. `parents`, and as an array `above`, are
+    the places of their parents among the active questions of the level above; `one_each` tells that each of these is the parent of one.
+    `table` is (m, K, A, P).
     """
 
-    places: Ints
+    part: slice
+    places: list[int]
+    parents: list[int]
     above: Ints
+    one_each: bool
     table: Floats
-    likelihood: Floats
-    to_parent: Floats
+
+
+class Active(NamedTuple):
+    """The (m,) questions of a forest that have an answer at or below them, and their levels down to the deepest answer."""
+
+    questions: Ints
+    levels: tuple[ActiveLevel, ...]
 
 
 class UpwardPass(NamedTuple):
     """The messages of B respondents' answers, from the leaves to the roots.
 
-    `log_likelihood` is (B, K), log P(all answers in the forest | persona), up to a term that personas share; `levels` are those down to
-    the deepest answer.
+    `log_likelihood` is (B, K), log P(all answers in the forest | persona). For each of the `levels`, `likelihoods` is (m, K, A, B),
+    P(answers at and below | own answer), and `to_parent` (m, K, P, B), P(answers at and below | parent's answer). All are up to a factor
+    that personas share.
     """
 
     log_likelihood: Floats
     levels: tuple[ActiveLevel, ...]
+    likelihoods: list[Floats]
+    to_parent: list[Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,21 +101,6 @@ class Forest:
 
     questions: Ints
     levels: tuple[Level, ...]
-
-    @cached_property
-    def _parents(self) -> Ints:
-        """(n,) place of each question's parent in the forest; a root is its own parent."""
-        return np.concatenate([level.parents for level in self.levels])
-
-    @cached_property
-    def _depths(self) -> Ints:
-        """(n,) number of each question's level."""
-        return np.concatenate([np.full(len(level.parents), depth) for depth, level in enumerate(self.levels)])
-
-    @cached_property
-    def _starts(self) -> Ints:
-        """(levels + 1,) place at which each level begins, and at which the last one ends."""
-        return np.array([*(level.nodes.start for level in self.levels), len(self.questions)])
 
     @cached_property
     def _lineage(self) -> Bools:
@@ -131,26 +127,36 @@ class Forest:
     def collect(self, codes: Ints) -> UpwardPass:
         """Run the upward pass for (B, Q) outcome codes, `NOT_GIVEN` where there is no answer."""
         given = np.logical_or.reduce(codes != NOT_GIVEN).take(self.questions)
-        (active,) = np.logical_or.reduce(self._lineage[given]).nonzero()
-        starts = active.searchsorted(self._starts)
-        depths = self._depths.take(active)
-        in_level = active - self._starts.take(depths)
-        above = active.searchsorted(self._parents.take(active)) - starts.take(depths - 1)
-        above[: starts[1]] = 0  # the roots are predicted from the belief
-        indicators = self._indicators(codes.take(self.questions.take(active), axis=1))
-        parts = [slice(start, stop) for start, stop in pairwise(starts.tolist()) if start < stop]
-        likelihoods = [indicators[part, :, : level.table.shape[1]] for level, part in zip(self.levels, parts, strict=False)]
         scale = bool(np.count_nonzero(given) > UNSCALED_ANSWERS)
+        questions, levels = self.active(given) if scale else _active_of_few(self, given.tobytes())
+        indicators = self._indicators(codes.take(questions, axis=1))
+        likelihoods = [indicators[level.part, :, : level.table.shape[2]] for level in levels]
+        to_parent: list[Floats] = []
         message = indicators
-        levels: list[ActiveLevel] = []
-        for depth in range(len(parts) - 1, -1, -1):
-            part, likelihood = parts[depth], likelihoods[depth]
-            table = self.levels[depth].by_node.take(in_level[part], axis=0)
-            message = table.swapaxes(2, 3) @ likelihood
-            levels.append(ActiveLevel(active[part], above[part], table, likelihood, message))
+        for depth in range(len(levels) - 1, -1, -1):
+            level = levels[depth]
+            message = level.table.swapaxes(2, 3) @ likelihoods[depth]
+            to_parent.append(message)
             if depth:
-                _multiply_into_parents(message, likelihoods[depth - 1], above[part].tolist(), scale=scale)
-        return UpwardPass(np.log(message[:, :, 0]).sum(axis=0).T, tuple(levels[::-1]))
+                _multiply_into_parents(message, likelihoods[depth - 1], level, scale=scale)
+        return UpwardPass(np.log(message[:, :, 0]).sum(axis=0).T, levels, likelihoods, to_parent[::-1])
+
+    def active(self, given: Bools) -> Active:
+        """Return the questions that have one of the (n,) `given` answers at or below them."""
+        active = np.flatnonzero(self._lineage[given].any(axis=0))
+        levels: list[ActiveLevel] = []
+        start, upper = 0, active[:0]
+        for level in self.levels:
+            places = active[start : active.searchsorted(level.nodes.stop)]
+            if len(places):
+                inside = places - level.nodes.start
+                above = upper.searchsorted(level.parents[inside]) if start else np.zeros_like(places)
+                one_each = start > 0 and np.array_equal(above, np.arange(len(upper)))
+                part = slice(start, start + len(places))
+                table = np.ascontiguousarray(level.by_persona[:, inside].swapaxes(0, 1))
+                levels.append(ActiveLevel(part, places.tolist(), above.tolist(), above, one_each, table))
+                start, upper = part.stop, places
+        return Active(self.questions[active], tuple(levels))
 
     @cached_property
     def _one_hot(self) -> Floats:
@@ -167,41 +173,17 @@ class Forest:
         """Return (K, n, A, B) P(persona and answer | all answers in the forest) under (B, K) `belief`: the downward pass.
 
         A belief of ones gives P(answer | persona, all answers in the forest). No cell is zero where the belief is positive, nor is the
-        padding. The array is laid out as by `_empty`.
+        padding. The array is laid out as by `empty_joint`.
         """
-        predicted = _empty(self.levels[0].table.shape[3], len(self.questions), self._widest, len(belief))
+        predicted = empty_joint(self.levels[0].table.shape[3], len(self.questions), self._widest, len(belief))
         for level, active in zip_longest(self.levels, _predict_active(upward, belief)):
             outcomes = level.table.shape[1]
             if outcomes < self._widest:
-                predicted[:, level.nodes, outcomes:] = LEAST * LEAST_BELIEF
+                predicted[:, level.nodes, outcomes:] = LEAST_CELL
             _sum_over_parent(level, belief, predicted)
-            if active is not None:
-                places, joint = active
-                predicted[:, places, :outcomes] = joint.swapaxes(0, 1)
+            for place, joint in zip(*active, strict=True) if active is not None else ():
+                predicted[:, place, :outcomes] = joint
         return predicted
-
-    def gain(self, belief: Floats, silence: Floats | None, upward: UpwardPass) -> Floats:
-        """Return the (B, n) information gain in bits of the questions of the forest under (B, K) `belief`.
-
-        ``I(persona; outcome) = H(persona) + H(outcome) - H(persona, outcome)``. `silence` is (n, K), P(no answer | persona), an outcome as
-        the others; None where it is not modelled.
-        """
-        belief = np.maximum(belief, LEAST_BELIEF)
-        joint = self.predict(upward, belief)
-        if silence is not None:
-            joint = _with_no_answer(joint, belief, silence)
-            np.maximum(joint, LEAST * LEAST_BELIEF, out=joint)
-        bits = _negative_conditional_entropy(joint)
-        bits -= _x_log_x(belief).sum(axis=1)
-        return bits.T
-
-    def best_action(self, belief: Floats, actions: Floats, silence: Floats | None, upward: UpwardPass) -> Floats:
-        """Return the (B, n) expected value of the best of (M, K) `actions` after each question is answered or skipped."""
-        joint = self.predict(upward, belief)
-        if silence is not None:
-            joint = _with_no_answer(joint, belief, silence)
-        best: Floats = np.tensordot(actions, joint, 1).max(axis=0).sum(axis=1).T
-        return best
 
     def probability_range(self, question: int) -> tuple[Floats, Floats]:
         """Return, each as (K, A), the highest and the lowest P(answer | persona, parent's answer) over the parent's answers."""
@@ -212,12 +194,21 @@ class Forest:
         return table.max(axis=0).T, lowest.T
 
 
-def _multiply_into_parents(messages: Floats, likelihood: Floats, parents: Sequence[int], *, scale: bool) -> None:
-    """Multiply the (m, K, P, B) messages of one level into the (n, K, P, B) `likelihood` of their `parents`, in place.
+@lru_cache(maxsize=64)
+def _active_of_few(forest: Forest, given: bytes) -> Active:
+    """Return the active questions, which are the same for all who answered the same few questions: most respondents of a survey."""
+    return forest.active(np.frombuffer(given, dtype=bool))
+
+
+def _multiply_into_parents(messages: Floats, likelihood: Floats, level: ActiveLevel, *, scale: bool) -> None:
+    """Multiply the (m, K, P, B) messages of one level into the (n, K, P, B) `likelihood` of the parents, in place.
 
     A factor common to all personas cancels in the belief: with `scale` each product is divided by its largest cell, and is not quite zero.
     """
-    for parent, message in zip(parents, messages, strict=True):
+    if level.one_each and not scale:
+        likelihood *= messages
+        return
+    for parent, message in zip(level.parents, messages, strict=True):
         product = likelihood[parent]
         product *= message
         if scale:
@@ -225,16 +216,17 @@ def _multiply_into_parents(messages: Floats, likelihood: Floats, parents: Sequen
             np.maximum(product, LEAST_PRODUCT, out=product)
 
 
-def _predict_active(upward: UpwardPass, belief: Floats) -> list[tuple[Ints, Floats]]:
+def _predict_active(upward: UpwardPass, belief: Floats) -> list[tuple[list[int], Floats]]:
     """Return the places and the (m, K, A, B) prediction of the active questions of each level under (B, K) `belief`."""
-    predictions: list[tuple[Ints, Floats]] = []
+    predictions: list[tuple[list[int], Floats]] = []
     joint = belief.T[None, :, None]
-    for places, above, table, likelihood, to_parent in upward.levels:
+    for level, likelihood, to_parent in zip(upward.levels, upward.likelihoods, upward.to_parent, strict=True):
         # the parent's belief without this child's message
-        joint = table @ (joint.take(above, axis=0) / to_parent)
+        above = (joint if level.one_each else joint.take(level.above, axis=0)) / to_parent
+        joint = level.table @ above
         joint *= likelihood
-        np.maximum(joint, LEAST * LEAST_BELIEF, out=joint)
-        predictions.append((places, joint))
+        np.maximum(joint, LEAST_CELL, out=joint)
+        predictions.append((level.places, joint))
     return predictions
 
 
@@ -249,46 +241,13 @@ def _sum_over_parent(level: Level, belief: Floats, predicted: Floats) -> None:
         np.einsum("pank,pnk->ank", level.rows, above, out=cells[:outcomes, level.nodes])
     else:
         above = predicted.take(level.parents, axis=1)[:, :, :outcomes_above] if level.nodes.start else belief.T[:, None, None]
-        np.matmul(level.by_node.swapaxes(0, 1), above, out=predicted[:, level.nodes, :outcomes])
+        np.matmul(level.by_persona, above, out=predicted[:, level.nodes, :outcomes])
 
 
-def _negative_conditional_entropy(joint: Floats) -> Floats:
-    """Return (n, B) minus H(persona | answer) in bits, from (K, n, A, B) P(persona and answer).
-
-    `joint` is laid out as by `_empty`, so that its cells are changed in place; it is overwritten.
-    """
-    by_answer, axes = (joint.transpose(0, 2, 3, 1), "abn->nb") if joint.shape[3] == 1 else (joint, "nab->nb")
-    cells, personas = by_answer.reshape(len(joint), -1), np.ones(len(joint))
-    outcomes = personas @ cells
-    in_memory = joint.ravel(order="K")
-    for start in range(0, len(in_memory), BLOCK_CELLS):
-        block = in_memory[start : start + BLOCK_CELLS]
-        block *= np.log2(block)
-    bits = personas @ cells
-    bits -= _x_log_x(outcomes)
-    summed: Floats = np.einsum(axes, bits.reshape(by_answer.shape[1:]))
-    return summed
-
-
-def _empty(personas: int, questions: int, answers: int, respondents: int) -> Floats:
-    """Return an empty (K, n, A, B) array whose first axis is the last one in memory where there is one respondent."""
+def empty_joint(personas: int, questions: int, answers: int, respondents: int) -> Floats:
+    """Return an empty (K, n, A, B) array, of one respondent with the persona last in memory."""
     shape = personas, questions, answers, respondents
     return np.empty(shape[::-1]).T if respondents == 1 else np.empty(shape)
-
-
-def _with_no_answer(joint: Floats, belief: Floats, silence: Floats) -> Floats:
-    """Return (K, n, A + 1, B) P(persona and outcome), no answer last, from `predict`, (B, K) `belief` and (n, K) `silence`."""
-    personas, questions, answers, respondents = joint.shape
-    outcomes = _empty(personas, questions, answers + 1, respondents)
-    np.multiply(joint, (1 - silence).T[:, :, None, None], out=outcomes[:, :, :answers])
-    np.multiply(silence.T[:, :, None], belief.T[:, None, :], out=outcomes[:, :, answers])
-    return outcomes
-
-
-def _x_log_x(values: Floats) -> Floats:
-    product: Floats = np.log2(values)
-    product *= values
-    return product
 
 
 def build_forest(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Mapping[int, Floats]) -> Forest | None:

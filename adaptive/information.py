@@ -4,9 +4,12 @@ import numpy as np
 from scipy.special import entr
 
 from adaptive.arrays import Bools, Floats, Ints
-from adaptive.dependency_forest import NOT_GIVEN, TINY, UpwardPass
+from adaptive.dependency_forest import LEAST_BELIEF, LEAST_CELL, NOT_GIVEN, TINY, Forest, UpwardPass, empty_joint
 from adaptive.posterior import Evidence, Posterior, correlation_weight, discounts_of_repeats
 from adaptive.tables import Layout, ResponseTables
+
+BLOCK_CELLS = 16_000
+"""Logarithms are taken in blocks that stay in the cache: an array of all of them would be given back to the system after each use."""
 
 
 def entropy(belief: Floats) -> Floats:
@@ -69,10 +72,58 @@ def _class_information(tables: ResponseTables, beliefs: Floats, upward: UpwardPa
     """Return the (B, Q) mutual information in bits of class and outcome; `upward` are the answers in trees, None where there are none."""
     if upward is None or tables.forest is None:
         return _table_information(tables, beliefs)
-    bits = np.maximum(tables.forest.gain(beliefs, tables.forest_silence, upward), 0.0).T
+    bits = np.maximum(_forest_information(tables, tables.forest, beliefs, upward), 0.0)
     if tables.outside_forest is not None:
         bits = np.concatenate([_table_information(tables.outside_forest, beliefs).T, bits])
     return np.ascontiguousarray(bits.take(tables.place_by_forest, axis=0).T)
+
+
+def _forest_information(tables: ResponseTables, forest: Forest, beliefs: Floats, upward: UpwardPass) -> Floats:
+    """Return the (n, B) mutual information in bits of class and outcome of the questions of the forest, in its order.
+
+    ``I(class; outcome) = H(class) + H(outcome) - H(class, outcome)``.
+    """
+    beliefs = np.maximum(beliefs, LEAST_BELIEF)
+    bits = _negative_conditional_entropy(_forest_outcomes(tables, forest, beliefs, upward))
+    bits -= _x_log_x(beliefs).sum(axis=1)
+    return bits
+
+
+def _forest_outcomes(tables: ResponseTables, forest: Forest, beliefs: Floats, upward: UpwardPass) -> Floats:
+    """Return (K, n, A, B) P(class and outcome | answers) of the questions of the forest, no answer last where it is an outcome."""
+    joint = forest.predict(upward, beliefs)
+    silence = tables.forest_silence
+    if silence is None:
+        return joint
+    personas, questions, answers, respondents = joint.shape
+    outcomes = empty_joint(personas, questions, answers + 1, respondents)
+    np.multiply(joint, (1 - silence).T[:, :, None, None], out=outcomes[:, :, :answers])
+    np.multiply(silence.T[:, :, None], beliefs.T[:, None, :], out=outcomes[:, :, answers])
+    return np.maximum(outcomes, LEAST_CELL, out=outcomes)
+
+
+def _negative_conditional_entropy(joint: Floats) -> Floats:
+    """Return (n, B) minus H(class | outcome) in bits, from (K, n, A, B) P(class and outcome).
+
+    `joint` is laid out as by `empty_joint`, so that its cells are changed in place; it is overwritten.
+    """
+    by_answer, axes = (joint.transpose(0, 2, 3, 1), "abn->nb") if joint.shape[3] == 1 else (joint, "nab->nb")
+    cells, classes = by_answer.reshape(len(joint), -1), np.ones(len(joint))
+    outcomes = classes @ cells
+    in_memory = joint.ravel(order="K")
+    for start in range(0, len(in_memory), BLOCK_CELLS):
+        block = in_memory[start : start + BLOCK_CELLS]
+        block *= np.log2(block)
+    bits = classes @ cells
+    bits -= _x_log_x(outcomes)
+    summed: Floats = np.einsum(axes, bits.reshape(by_answer.shape[1:]))
+    return summed
+
+
+def _x_log_x(values: Floats) -> Floats:
+    product: Floats = np.log2(values)
+    product *= values
+    return product
 
 
 def _table_information(tables: ResponseTables, beliefs: Floats) -> Floats:
@@ -122,7 +173,8 @@ def value_of_information(tables: ResponseTables, posterior: Posterior, actions: 
     for q, sample in tables.samples.items():
         value[:, q] = sample.best_action(belief, actions)
     if tables.forest is not None and posterior.upward is not None:
-        value[:, tables.forest.questions] = tables.forest.best_action(belief, actions, tables.forest_silence, posterior.upward)
+        joint = _forest_outcomes(tables, tables.forest, belief, posterior.upward)
+        value[:, tables.forest.questions] = np.tensordot(actions, joint, 1).max(axis=0).sum(axis=1).T
     gain: Floats = np.maximum(value - now, 0.0)
     return gain if tables.gain_weights is None else gain * tables.gain_weights
 

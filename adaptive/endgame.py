@@ -5,7 +5,8 @@ belief p is ``U(p) = max_k p_k - 0.2 H(p)``, H in bits, and 0.05 more where the 
 question left, the question with the highest expected utility is chosen; with two left the first of the best pair,
 ``argmax_q1 sum_a1 P(a1) max_q2 sum_a2 P(a2 | a1) U(p | a1, a2)``. Questions of a tree are predicted from the answers so far. Seconds do
 not count: nothing can be asked in the time that a quick last question saves. What this gains is measured in `benchmarks/endgame.py`. What a
-question with a weight of its own adds to the utility is multiplied by it, at most by one, as its information is.
+question with a weight of its own adds to the utility is multiplied by it, at most by one, as its information is; so is what a repeat of a
+topic adds.
 
 Array names: B respondents, C classes, Q questions, N cells of all questions, F first questions of a pair, A outcomes of each.
 """
@@ -59,6 +60,8 @@ class Plan(NamedTuple):
         Questions that may be chosen now; that may be asked now; that are in the survey and not done.
     left : (B,) int
         Questions that each respondent may still be asked.
+    repeats : (B, Q) or None
+        The share of its utility that counts of a question whose topic has an answer, 1 of the others.
     threshold : float or None
         The confidence at which the survey stops.
     """
@@ -68,11 +71,13 @@ class Plan(NamedTuple):
     askable: Bools
     possible: Bools
     left: Ints
+    repeats: Floats | None
     threshold: float | None
 
     def of(self, rows: Ints) -> "Plan":
         """Return the plan of some of the respondents."""
-        return self._replace(**{name: getattr(self, name)[rows] for name in ("candidates", "askable", "possible", "left")})
+        own = {name: getattr(self, name)[rows] for name in ("candidates", "askable", "possible", "left")}
+        return self._replace(**own, repeats=None if self.repeats is None else self.repeats[rows])
 
 
 def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, scores: Floats) -> Floats:
@@ -90,6 +95,8 @@ def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, sco
         gain = np.maximum(utility.expected(beliefs[:, None], block)[:, 0] - utility.of(beliefs)[:, None], 0.0)
         if tables.gain_weights is not None:
             gain *= tables.gain_weights
+        if plan.repeats is not None:
+            gain *= plan.repeats[rows]
         two = np.flatnonzero(plan.left[rows] == 2)
         if len(two):
             pairs = _Pairs(utility, plan.of(rows[two]), beliefs[two], block if len(block) == 1 else block[two], gain[two])
@@ -249,6 +256,9 @@ class _Pairs:
         if self.tables.gain_weights is not None:
             gain *= self.tables.gain_weights
             own *= self.tables.gain_weights[first]
+        if self.plan.repeats is not None:
+            gain *= self.plan.repeats[:, None]
+            own *= np.take_along_axis(self.plan.repeats, first, axis=1)
         second = np.where(self._allowed(first, rows), gain, 0.0).max(axis=2)
         added: Floats = own + rows.sum_by_question(second * (second > NEGLIGIBLE))
         return added

@@ -161,20 +161,23 @@ def next_questions(
     a question drawn among those worth asking, or a pilot.
     """
     posterior = infer(tables, evidence)
-    gain = information_gain(tables, posterior)
+    gain, repeats = information_gain(tables, posterior), _shares_of_repeats(tables, evidence)
+    if repeats is not None:
+        gain *= repeats
     askable = eligible(rules, progress)
     candidates = askable & (gain > rules.stop.floor)
     if tables.has_topics:
-        new_topic = candidates & ~_topic_answered(tables, evidence)
+        new_topic = candidates & ~_topic_given(tables, evidence.answered | evidence.silent)
         candidates = np.where(new_topic.any(axis=1, keepdims=True), new_topic, candidates)
-    scores = gain if rules.actions is None else _value_scores(tables, rules.actions, posterior, gain, candidates)
+    scores = gain if rules.actions is None else _value_scores(tables, rules.actions, posterior, gain, candidates, repeats)
     # The power is taken only where the author changed the default effort: it costs a fifth of the choice.
     scores = scores * (tables.inverse_cost if rules.effort == 1 else tables.inverse_cost**rules.effort)
     if rules.has_endgame and np.count_nonzero((left := progress.limit - progress.taken) <= PLANNED):
-        plan = Plan(rules.opening, candidates, askable, rules.included > progress.done, left, rules.stop.confidence)
+        plan = Plan(rules.opening, candidates, askable, rules.included > progress.done, left, repeats, rules.stop.confidence)
         scores = endgame_scores(tables, plan, posterior, scores)
     if rules.hazard is not None:
-        scores *= rules.hazard.survival(progress.taken[:, None], tables.seconds, ~_topic_answered(tables, evidence))
+        new = ~_topic_given(tables, evidence.answered | evidence.silent)
+        scores *= rules.hazard.survival(progress.taken[:, None], tables.seconds, new)
     chance = None
     chosen, worthwhile = _argmax_allowed(scores, candidates)
     remaining = worthwhile
@@ -241,12 +244,16 @@ def _apply_requirements(
     return chosen, None if chance is None else np.where(forced | (first >= 0), 1.0, chance), pending
 
 
-def _value_scores(tables: ResponseTables, actions: Floats, posterior: Posterior, gain: Floats, candidates: Bools) -> Floats:
+def _value_scores(
+    tables: ResponseTables, actions: Floats, posterior: Posterior, gain: Floats, candidates: Bools, repeats: Floats | None
+) -> Floats:
     """Return the (B, Q) value of information of each question; where no single answer changes the best action, its gain instead.
 
     The value looks only one answer ahead: on its own it would be zero for every question there.
     """
     value = value_of_information(tables, posterior, actions)
+    if repeats is not None:
+        value *= repeats
     any_value = (value * candidates).max(axis=1, keepdims=True) > NEGLIGIBLE_GAIN * np.abs(actions).max()
     return np.where(any_value, value, gain)
 
@@ -267,9 +274,18 @@ def _next_of_first(rules: SurveyRules, askable: Bools) -> Ints:
     return np.where(allowed.any(axis=1), order[allowed.argmax(axis=1)], -1)
 
 
-def _topic_answered(tables: ResponseTables, evidence: Evidence) -> Bools:
-    """Return (B, Q) whether the topic of each question already has an answer or a skip."""
-    given = evidence.answered | evidence.silent
+def _shares_of_repeats(tables: ResponseTables, evidence: Evidence) -> Floats | None:
+    """Return the (B, Q) share of each question's gain that counts, which is that of its evidence: less where its topic has an answer.
+
+    None where no repeat counts less.
+    """
+    if not tables.has_topics or tables.repeat_weight == 1:
+        return None
+    return np.where(_topic_given(tables, evidence.answered) & ~tables.in_forest, tables.repeat_weight, 1.0)
+
+
+def _topic_given(tables: ResponseTables, given: Bools) -> Bools:
+    """Return (B, Q) whether any question of the topic of each question is among (B, Q) `given`."""
     if not tables.has_topics:
         return given
     found: Bools = (given.astype(float) @ tables.topic_members) @ tables.topic_members.T > 0

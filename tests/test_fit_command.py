@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -152,6 +153,43 @@ def test_answers_unknown_to_the_bank_are_reported_with_their_cell(tmp_path, answ
     assert 'fresh.csv:1: column "new": no question has this id' in done.stderr
     assert 'fresh.csv:32: column "Q.0": "maybe" is not among the values' in done.stderr
     assert 'fresh.csv:32: column "Who?": "Nobody" is not a persona' in done.stderr
+
+
+def test_a_column_that_hardly_anybody_answered_is_warned_of(tmp_path):
+    """Four answers of 300 make no table; the others are not named."""
+    answers = tmp_path / "answers.csv"
+    first, *lines = planted().splitlines()
+    few = dict(enumerate(("p", "q", "q", "q")))
+    answers.write_text("\n".join([f"{first},Rare", *(f"{line},{few.get(n, '')}" for n, line in enumerate(lines))]))
+
+    done = run("fit", answers, "--label", "Who?", "--out", tmp_path / "bank.yaml")
+
+    assert done.exit_code == 0
+    assert 'warning: column "Rare": only 4 of 300 respondents answered it, too few for its tables: leave it out' in done.stderr
+    assert done.stderr.count("too few for its tables") == 1
+
+
+def test_an_update_whose_personas_drift_is_warned_of(tmp_path):
+    """Six answers tell a mood that has nothing to do with the persona, and one the persona: without labels the mood takes its place."""
+    dice = np.random.default_rng(1)
+    lines = ["who,car,m1,m2,m3,m4,m5,m6"]
+    for _ in range(400):
+        persona, mood = dice.integers(0, 2, 2)
+        car = persona if dice.random() < 0.7 else 1 - persona
+        moods = [mood if dice.random() < 0.9 else 1 - mood for _ in range(6)]
+        lines.append(",".join([("driver", "family")[persona], ("fast", "safe")[car], *map(str, moods)]))
+    answers, bank = tmp_path / "answers.csv", tmp_path / "bank.yaml"
+    answers.write_text("\n".join(lines))
+    assert run("fit", answers, "--label", "who", "--out", bank).exit_code == 0
+
+    alone, labelled = tmp_path / "alone.yaml", tmp_path / "labelled.yaml"
+    drifted = run("fit", answers, "--from", bank, "--out", alone)
+    kept = run("fit", answers, "--from", bank, "--label", "who", "--out", labelled)
+
+    assert "warning: the personas have drifted: " in drifted.stderr
+    assert "name the column with their persona by --label, or keep bank as it is" in drifted.stderr
+    assert "drifted" not in kept.stderr
+    assert re.search(r"shares: (driver|family) \d+\.\d%, now \d+\.\d%, ", kept.stderr)
 
 
 def test_labels_may_be_probabilities(tmp_path):

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from adaptive.arrays import Floats, Ints
-from adaptive.learning.expected_counts import Answers, Columns, Counts, Model, Prepared
+from adaptive.learning.expected_counts import Answers, Columns, Counts, Expectation, Model, Prepared
 from adaptive.likelihood import FLOOR, AnyLikelihood, Choice, MultipleChoice, Numeric, Unmodelled
 
 PERCENT = np.linspace(0.01, 0.99, 99)
@@ -63,12 +63,16 @@ class HeldOut:
 
 @dataclass(frozen=True, eq=False)
 class UpdatedModel:
-    """The `model` fitted to all respondents and their expected `counts` under it; `strength` was chosen on held-out respondents."""
+    """The `model` fitted to all respondents and their expected `counts` under it; `strength` was chosen on held-out respondents.
+
+    `other_persona` is the share of the respondents whose likeliest persona is another one than under the published tables.
+    """
 
     model: Model
     counts: Counts
     strength: float
     held_out: HeldOut
+    other_persona: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,19 +104,29 @@ def update_model(published: Model, chunks: Chunks, rng: np.random.Generator, wat
     runs = _run_em(published, chunks, runs, key, watch)
     scores = {strength: np.zeros(4) for strength in STRENGTHS}
     counts = {run.strength: _no_counts(published) for run in runs}
+    others = dict.fromkeys(STRENGTHS, 0)
     respondents = 0
     for prepared, fold_of in _passed(published, chunks, key):
         respondents += len(fold_of)
-        before = prepared.expect(published).score
+        before = prepared.expect(published)
         for strength in STRENGTHS:
             own = [run for run in runs if run.strength == strength]
-            scores[strength] += _score_sums(prepared, fold_of, own[1:], before)
+            scores[strength] += _score_sums(prepared, fold_of, own[1:], before.score)
             counts[strength] += prepared.count(own[0].model, np.ones(len(fold_of), dtype=bool))
+            after = prepared.expect(own[0].model)
+            others[strength] += int(np.count_nonzero(_likeliest(published, before) != _likeliest(published, after)))
     if not respondents:
         raise ValueError("there are no respondents")
     best = max(STRENGTHS, key=lambda strength: float(scores[strength][1]))
     model = next(run.model for run in runs if run.strength == best)
-    return UpdatedModel(model, counts[best], best, _held_out(scores[best], respondents))
+    return UpdatedModel(model, counts[best], best, _held_out(scores[best], respondents), others[best] / respondents)
+
+
+def _likeliest(model: Model, expected: Expectation) -> Ints:
+    """Return the (N,) likeliest persona of each respondent."""
+    personas = expected.membership if model.styles is None else model.styles.marginal(expected.membership)
+    likeliest: Ints = personas.argmax(axis=1)
+    return likeliest
 
 
 def fit_model(published: Model, chunks: Chunks, strength: float) -> Model:

@@ -162,7 +162,8 @@ def _columns(cells: Cells, bank: Bank, names: ColumnMap, label: str | None, prob
         problems.append(f'{cells.file}:1: there is no label column "{label}": the columns are {", ".join(cells.header)}')
     if not left_out.lenient:
         missing = [name for name in names.columns if name not in cells.header]
-        problems += [f'{cells.file}:1: there is no column "{name}", which the column map names' for name in missing]
+        todo = "add it, empty where nobody was asked, or take it out of the column map"
+        problems += [f'{cells.file}:1: there is no column "{name}", which the column map names: {todo}' for name in missing]
     return columns
 
 

@@ -19,6 +19,9 @@ FEW_REACH = 0.2
 """Below this share of respondents who can reach the confidence at which the survey stops, `discern fit` warns."""
 
 PLACES = 4
+
+ENOUGH_FOR_A_TABLE = 20
+"""Answers per persona from which a question gets a table of its own."""
 """Decimal places of a probability in the file: those of the floor under every probability."""
 
 
@@ -151,17 +154,19 @@ def fit_notes(dataset: Dataset, fit: Fit) -> Mapping[str, str]:
     codes = dataset.codes
     people = len(codes)
     found = fit.dependences
-    trees = "No dependence between questions held on held-out respondents."
+    choice = forest_choice(fit)
+    trees = [f"Dependences were {choice}." if choice else "No dependence between questions held on held-out respondents."]
     if found.parents:
-        trees = f"Questions with a parent: {len(found.parents)}; their tables shrunk by {found.strength:g} answers (cross-validated)."
-    if choice := forest_choice(fit):
-        trees += f" Dependences were {choice}."
+        trees.insert(
+            0, f"Questions with a parent: {len(found.parents)}; their tables shrunk by {found.strength:g} answers (cross-validated)."
+        )
     chosen = "".join(f"\n{line[0].upper()}{line[1:]}." for line in (question_weights_choice(fit), all_answers_summary(fit)) if line)
-    dropped = f" {dataset.dropped} lines without answers or label were left out." if dataset.dropped else ""
+    lines = "1 line without answers or label was" if dataset.dropped == 1 else f"{dataset.dropped} lines without answers or label were"
+    dropped = f" {lines} left out." if dataset.dropped else ""
     styles = " Styles were kept: they predict held-out personas clearly better." if fit.styles is not None else ""
     notes = {
         "": f"Fitted by `discern fit` from {people} respondents, {(codes == MISSING).mean():.1%} of answers missing.{dropped}\n"
-        f"Tables shrunk to the pooled table by {fit.pseudo_counts:g} answers (cross-validated). {trees}{styles}{chosen}\n"
+        f"Tables shrunk to the pooled table by {fit.pseudo_counts:g} answers (cross-validated). {' '.join(trees)}{styles}{chosen}\n"
         "Wording is that of the file, ids are made from it: give names and texts that people read.",
         "evidence_weight": "cross-validated log score after a few questions",
     }
@@ -190,6 +195,17 @@ def question_weights_choice(fit: Fit) -> str | None:
         return f"weights by question were kept: without dependences they predict held-out labels better, by {gain:.3f} nats"
     how = f"by {gain:.3f} nats only, within one standard error" if gain > 0 else f"worse, by {-gain:.3f} nats"
     return f"weights by question were left out: they predict held-out labels {'better ' * (gain > 0)}{how}"
+
+
+def sparse_columns(dataset: Dataset, fit: Fit) -> list[str]:
+    """Return a warning for each column that hardly anybody answered: less than one in ten, and too few for a table of each persona."""
+    people = len(dataset.codes)
+    answered = {column.name: int((column.codes.reshape(people, -1) != MISSING).any(axis=1).sum()) for column in dataset.columns}
+    return [
+        f'column "{name}": only {number} of {people} respondents answered it, too few for its tables: leave it out with --without'
+        for name, number in answered.items()
+        if number < min(ENOUGH_FOR_A_TABLE * len(fit.prior), 0.1 * people)
+    ]
 
 
 def all_answers_summary(fit: Fit) -> str | None:

@@ -22,7 +22,8 @@ from question_bank.exports.table_files import AnswersInvalid, Cells, parse_csv
 from question_bank.exports.ticks import is_no_tick
 from question_bank.exports.words import binary_code, plain
 
-CLOSE_TO_ONE = 1e-3
+ROUNDED = 0.00501
+"""By so much a probability with two decimals may be off; the probabilities of a respondent by so much each."""
 
 
 def read_dataset(source: str | Cells, file: str, wanted: Sequence[str] | ReadOptions | None = None, label: str | None = None) -> Dataset:
@@ -176,11 +177,12 @@ def _soft_labels(cells: Cells, names: Sequence[str], problems: list[str]) -> tup
             continue
         wrong = [(name, value) for name, value in zip(names, values, strict=True) if not _is_probability(value)]
         if wrong:
-            problems += [f'{cells.at(row)}: column "{name}": "{value}" is not a probability from 0 to 1' for name, value in wrong]
+            todo = "write 0.8 for 80%, and leave all of them empty for a respondent whose persona is not known"
+            problems += [f'{cells.at(row)}: column "{name}": "{value}" is not a probability from 0 to 1: {todo}' for name, value in wrong]
             continue
         shares = [float(value) for value in values]
-        if abs(sum(shares) - 1) > CLOSE_TO_ONE:
-            problems.append(f"{cells.at(row)}: the probabilities of {', '.join(names)} add up to {sum(shares):g}, not 1")
+        if abs(sum(shares) - 1) > ROUNDED * len(shares):
+            problems.append(f"{cells.at(row)}: the probabilities of {', '.join(names)} add up to {sum(shares):g}, not 1: correct them")
             continue
         membership[row] = np.array(shares) / sum(shares)
     return Labels(tuple(names), membership), known

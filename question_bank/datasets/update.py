@@ -16,13 +16,14 @@ from adaptive.likelihood import AnyLikelihood, Choice, MultipleChoice, Numeric
 from question_bank.answer_values import Value
 from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank, given_parent
 from question_bank.datasets.answer_table import AnswerTable
-from question_bank.datasets.fit import PLACES, rounded_shares, rows_of_shares
+from question_bank.datasets.fit import ENOUGH_FOR_A_TABLE, PLACES, rounded_shares, rows_of_shares
 from question_bank.definitions import Bank, LogNormal, Normal, Persona, Question, Row, Shares, Signal
 from question_bank.exports.table_files import AnswersInvalid
+from question_bank.files.problems import count_of
 from question_bank.probabilities import FLOOR, PSEUDO_COUNTS
 
-ENOUGH_FOR_A_TABLE = 20
-"""Answers per persona from which a pilot question gets a table."""
+DRIFTED = 0.2
+"""From this share of respondents with another likeliest persona on, the personas are others than those of the bank."""
 
 CHUNK = 2000
 """Respondents in memory at a time."""
@@ -53,6 +54,16 @@ class UpdatedBank:
     notes: Mapping[str, str]
 
 
+def drift_warning(update: UpdatedModel) -> str | None:
+    """Return a warning where the personas of an update are not those of the bank any more, or None.
+
+    Without labels the tables move to the groups of respondents that explain the answers best, and these need not be the personas.
+    """
+    if update.other_persona < DRIFTED:
+        return None
+    return f"the personas have drifted: {update.other_persona:.0%} of the respondents have another likeliest persona than before"
+
+
 def refit_bank(
     bank: Bank, rows: Sequence[FileRow], labels: Sequence[str | None] | None, seed: int, watch: Callable[[int], None] = lambda _: None
 ) -> UpdatedBank:
@@ -65,7 +76,9 @@ def refit_bank(
     places = [n for n in range(len(rows)) if labels is None or labels[n] is not None]
     asked = {question for n in places for question, value in rows[n].items() if value is not None}
     if len(places) < 2 or not any(question.id in asked and question.type != "text" for question in bank.questions):
-        raise AnswersInvalid([f"{len(places)} respondents with a known persona and answers are too few to fit"])
+        known = f"{count_of(len(places), 'respondent')} with a known persona" if labels is not None else count_of(len(rows), "respondent")
+        answers = f"{count_of(len(asked), 'question')} with answers"
+        raise AnswersInvalid([f"{known} and {answers} are too few to fit: two respondents and one question are needed"])
 
     def chunks() -> Iterator[Answers]:
         for start in range(0, len(places), CHUNK):

@@ -31,11 +31,12 @@ from question_bank.datasets.fit import (
     forest_choice,
     persona_ids,
     question_weights_choice,
+    sparse_columns,
     unreached_confidence,
 )
 from question_bank.datasets.infer import read_dataset
 from question_bank.datasets.read_options import KINDS, ReadOptions
-from question_bank.datasets.update import refit_bank, rows_of
+from question_bank.datasets.update import drift_warning, refit_bank, rows_of
 from question_bank.definitions import Bank
 from question_bank.files.fields import SLUG, SLUG_TODO
 from question_bank.files.load import check_bank
@@ -111,7 +112,7 @@ def fit_file(answers: Path, out: Path, options: Options) -> str:
     if choice := forest_choice(fit):
         compared.append(f"dependences: {choice}")
     compared += [line for line in (question_weights_choice(fit), all_answers_summary(fit)) if line]
-    warnings = [*dataset.warnings, *([warning] if (warning := unreached_confidence(fit)) else [])]
+    warnings = [*dataset.warnings, *sparse_columns(dataset, fit), *([warning] if (warning := unreached_confidence(fit)) else [])]
     return "\n".join([*dataset.notes, *compared, *(f"warning: {warning}" for warning in warnings), *summary])
 
 
@@ -135,7 +136,16 @@ def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, options
     ignored = column_map.ignore if options.columns.label is None else column_map.ignore | {options.columns.label}
     respondents = refitted.update.counts.respondents
     summary = _write_files(out, refitted.bank, refitted.notes, replace(column_map, silent=silent, ignore=ignored), respondents)
-    return "\n".join([*cells.notes, *summary])
+    notes = [*cells.notes, _shares_summary(before, refitted.bank)]
+    if warning := drift_warning(refitted.update):
+        notes.append(f"warning: {warning}: name the column with their persona by --label, or keep {before.id} as it is")
+    return "\n".join([*notes, *summary])
+
+
+def _shares_summary(before: Bank, after: Bank) -> str:
+    total = sum(persona.prior for persona in before.personas)
+    pairs = zip(before.personas, after.personas, strict=True)
+    return f"shares: {', '.join(f'{old.id} {old.prior / total:.1%}, now {new.prior:.1%}' for old, new in pairs)}"
 
 
 def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap, respondents: int) -> list[str]:

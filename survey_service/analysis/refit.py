@@ -14,7 +14,7 @@ from sqlmodel import Session, col, func, select
 from adaptive.learning.expected_counts import Answers
 from adaptive.learning.update import STRENGTHS, UpdatedModel, distance
 from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank
-from question_bank.datasets.update import CHUNK, Pilot, answers_of, pilots_of, stored_chunks, update_bank
+from question_bank.datasets.update import CHUNK, DRIFTED, Pilot, answers_of, pilots_of, stored_chunks, update_bank
 from question_bank.definitions import Bank
 from question_bank.files.load import check_bank
 from question_bank.files.write import write_bank
@@ -139,6 +139,7 @@ def comparison(result: Refitted) -> dict[str, Any]:
         "respondents": update.counts.respondents,
         "answers": int(update.counts.answered.sum()),
         "published_counts_as": update.strength,
+        "other_persona": update.other_persona,
         "held_out_log_score": asdict(held_out),
         "simulated": {"before": _simulated(result.published.bank, result), "after": _simulated(result.draft.bank, result)},
         "personas": [
@@ -183,10 +184,14 @@ def summary(found: Mapping[str, Any], out: Path) -> str:
     score, before, after = found["held_out_log_score"], found["simulated"]["before"], found["simulated"]["after"]
     width = max(8, *(len(question["question"]) for question in found["questions"])) if found["questions"] else 8
     gain = f"{score['gain']:+.3f} ± {score['standard_error']:.3f}"
+    other = f"{found['other_persona']:.1%} of the respondents have another likeliest persona than before"
     lines = [
         f"{out.name}: a draft from {found['bank']} version {found['version']}",
         f"and {found['answers']} answers of {found['respondents']} respondents;",
-        f"the published tables count as {found['published_counts_as']:g} respondents of each persona",
+        f"the published tables count as {found['published_counts_as']:g} respondents of each persona;",
+        other
+        if found["other_persona"] < DRIFTED
+        else f"warning: {other}: keep the published version, or label contacts whose persona is known",
         "",
         f"{'':<30}{'before':>9}{'after':>9}",
         f"{'log score of held-out answers':<30}{score['before']:>9.3f}{score['after']:>9.3f}   {gain}",

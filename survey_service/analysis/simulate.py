@@ -11,6 +11,7 @@ from adaptive.evaluation.simulate import NO_QUESTION, SimulatedInterviews, simul
 from adaptive.learning.calibration import calibration_error
 from question_bank.compile import CompiledBank, compile_bank, conditions_of
 from question_bank.definitions import Bank
+from question_bank.files.problems import count_of
 from survey_service.analysis.progress import progress
 
 PLACES = 6
@@ -152,18 +153,25 @@ def _rounded(plain: Any) -> Any:
     return [_rounded(value) for value in plain] if isinstance(plain, list) else plain
 
 
+LEAST_UNDERSTATED = 0.02
+UNDERSTATED = """\
+               Simulated answers do not repeat one another. The bank's weights expect real ones to: of real respondents about as many
+               as stated will be right."""
+
+
 def summary(found: Mapping[str, Any]) -> str:
     """Return the figures as text."""
     questions, seconds, accuracy = found["questions"], found["seconds"], found["accuracy"]
     ends = ", ".join(f"{name} {share:.1%}" for name, share in found["stopped_because"].items())
     lines = [
-        f"{found['respondents']} respondents drawn from {found['bank']} take the survey {found['survey']} (seed {found['seed']})",
+        f"{count_of(found['respondents'], 'respondent')} drawn from {found['bank']}, survey {found['survey']} (seed {found['seed']})",
         "",
         f"questions      {questions['mean']:.1f} on average, half of the respondents {questions['median']:.0f} or fewer, "
         f"nine in ten {questions['p90']:.0f} or fewer",
         f"seconds        {seconds['mean']:.0f} on average, nine in ten {seconds['p90']:.0f} or fewer",
         f"right persona  {accuracy['mean']:.3f} ± {accuracy['standard_error']:.3f} of them",
         f"confidence     {found['confidence']:.3f} stated on average, off by {found['calibration_error']:.3f} (calibration error)",
+        *([UNDERSTATED] if accuracy["mean"] - found["confidence"] > LEAST_UNDERSTATED else []),
         f"ended by       {ends}",
         "",
         f"{'questions':>9}{'share':>9}",

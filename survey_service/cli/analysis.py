@@ -24,6 +24,8 @@ class Span(click.ParamType[tuple[int, int]]):
         if not (first.isdecimal() and (last or first).isdecimal()):
             self.fail(f"{value!r} is not a whole number or a range such as 2..8", param, ctx)
         low, high = int(first), int(last or first)
+        if low > high:
+            self.fail(f"{value} runs backwards: write {high}..{low}", param, ctx)
         if not self.least <= low <= high <= self.most:
             self.fail(f"{value} is not in the range {self.least}..{self.most}", param, ctx)
         return low, high

@@ -272,6 +272,13 @@ def gain(bank: Bank, question: Question, given: Given) -> float:
     return min(question.evidence_weight, 1) * bits
 
 
+def repeated(bank: Bank, question: Question, given: Given) -> float:
+    """The share that counts of what a question adds: the repeat weight where its topic has an answer, which trees do not need."""
+    answered = [other for other, value in given.items() if value is not None and other != question.id]
+    repeats = question.topic is not None and question.topic in [bank.question(other).topic for other in answered]
+    return bank.repeat_weight if repeats and not in_tree(bank, question) else 1.0
+
+
 def open_questions(bank: Bank, survey: Survey, given: Given) -> list[Question]:
     """Questions that may be asked now, in bank order."""
     found = []
@@ -302,7 +309,7 @@ def branches(bank: Bank, question: Question, mass: Mapping[str, float], given: G
 
 def added(bank: Bank, survey: Survey, question: Question, mass: Mapping[str, float], given: Given) -> float:
     reached = sum(utility(bank, survey, after) for after in branches(bank, question, mass, given).values())
-    return min(question.evidence_weight, 1) * max(reached - utility(bank, survey, mass), 0.0)
+    return repeated(bank, question, given) * min(question.evidence_weight, 1) * max(reached - utility(bank, survey, mass), 0.0)
 
 
 def last_one(bank: Bank, survey: Survey, question: Question, given: Given) -> float:
@@ -319,7 +326,7 @@ def last_two(bank: Bank, survey: Survey, first: Question, given: Given) -> float
         )
         alone += utility(bank, survey, after)
         later += best if best > 1e-9 else 0.0
-    return max(min(first.evidence_weight, 1) * alone + later, 0.0)
+    return max(repeated(bank, first, given) * min(first.evidence_weight, 1) * alone + later, 0.0)
 
 
 def seconds_of_a_pair(bank: Bank, survey: Survey, first: Question, outcome: Any, given: Given) -> list[Question]:
@@ -342,7 +349,7 @@ def choice(bank: Bank, survey: Survey, given: Given, left: int = 1000) -> str | 
     for question_id in survey.first:
         if question_id in [question.id for question in asking]:
             return question_id
-    gains = {question.id: gain(bank, question, given) for question in asking}
+    gains = {question.id: repeated(bank, question, given) * gain(bank, question, given) for question in asking}
     worth = [question for question in asking if gains[question.id] > 1e-12]
     touched = {bank.question(question_id).topic for question_id in given} - {None}
     pool = [question for question in worth if question.topic not in touched] or worth

@@ -140,3 +140,20 @@ def test_at_most_caps_the_limit():
     tables = ResponseTables.of([SHARP, WEAK])
 
     assert update_limit(tables, rules_for(tables, StopRule(at_most=1)), state_of(tables)[1]).limit == [1]
+
+
+@pytest.mark.parametrize(
+    ("repeat_weight", "stop", "expected"),
+    [
+        (1.0, StopRule(gain_below=0.1), (1, "")),
+        (0.2, StopRule(gain_below=0.1), (-1, "gain")),
+        (0.2, StopRule(), (1, "")),
+        (0.0, StopRule(), (-1, "exhausted")),
+    ],
+)
+def test_the_gain_of_a_repeat_counts_as_its_evidence_does(repeat_weight, stop, expected):
+    """The same question again adds so much of its gain, .22 bits: with a weight of zero it is never asked."""
+    tables = ResponseTables.of([SHARP, SHARP], topics=[0, 0], repeat_weight=repeat_weight)
+
+    assert next_step(tables, rules_for(tables, stop), *state_of(tables, {0: 0})) == expected
+    assert next_step(tables, rules_for(tables, stop), *state_of(tables, {0: None})) == (1, "")

@@ -149,12 +149,16 @@ def test_a_cell_that_is_not_binary_is_reported_in_a_multiple_question():
 
 
 def test_soft_labels_have_to_add_up_to_one():
-    """Unlabelled lines are dropped and counted; sums other than 1 are reported."""
+    """Unlabelled lines are dropped and counted; sums other than 1 are reported, but not those of shares with two decimals."""
     found = read_columns({"A": ["0.25", "1", ""], "B": ["0.75", "0.0005", ""], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
     assert found.labels.names == ("A", "B")
     assert found.labels.membership == pytest.approx(np.array([[0.25, 0.75], [1 / 1.0005, 0.0005 / 1.0005]]))
     assert found.dropped == 1
 
-    errors = problems({"A": ["0.25", "x", "0.5"], "B": ["0.7", "1", "0.5"], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
-    assert errors[0] == "a.csv:2: the probabilities of A, B add up to 0.95, not 1"
-    assert errors[1] == 'a.csv:3: column "A": "x" is not a probability from 0 to 1'
+    thirds = read_columns({"A": ["0.33", "1"], "B": ["0.33", "0"], "C": ["0.33", "0"], "q": ["1", "2"]}, probabilities=["A", "B", "C"])
+    assert thirds.labels.membership[0] == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+
+    errors = problems({"A": ["0.25", "x", "80"], "B": ["0.7", "1", "20"], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
+    assert errors[0] == "a.csv:2: the probabilities of A, B add up to 0.95, not 1: correct them"
+    assert errors[1].startswith('a.csv:3: column "A": "x" is not a probability from 0 to 1: write 0.8 for 80%')
+    assert 'column "B": "20" is not a probability from 0 to 1: write 0.8 for 80%' in errors[3]

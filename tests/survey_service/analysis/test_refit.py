@@ -74,6 +74,7 @@ def test_a_draft_is_written_compared_and_not_published(service, database_url, tm
     assert (found["respondents"], found["version"]) == (60, 1)
     assert found["held_out_log_score"]["gain"] > 3 * found["held_out_log_score"]["standard_error"]
     assert found["simulated"]["after"]["accuracy"] > found["simulated"]["before"]["accuracy"] + 0.05
+    assert found["other_persona"] < 0.05
     moved = {question["question"]: question["moved"] for question in found["questions"]}
     assert moved["never"] == 0
     assert min(moved[name] for name in ("morning", "noon", "night")) > 0.05

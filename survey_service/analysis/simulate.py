@@ -17,6 +17,11 @@ from survey_service.analysis.progress import progress
 PLACES = 6
 """Decimal places in the JSON: sums of floats differ between machines in their last digits."""
 
+LEAST_UNDERSTATED = 0.02
+UNDERSTATED = """\
+               Simulated answers do not repeat one another. The bank's weights expect real ones to: of real respondents about as many
+               as stated will be right."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -151,12 +156,6 @@ def _rounded(plain: Any) -> Any:
     if isinstance(plain, Mapping):
         return {key: _rounded(value) for key, value in plain.items()}
     return [_rounded(value) for value in plain] if isinstance(plain, list) else plain
-
-
-LEAST_UNDERSTATED = 0.02
-UNDERSTATED = """\
-               Simulated answers do not repeat one another. The bank's weights expect real ones to: of real respondents about as many
-               as stated will be right."""
 
 
 def summary(found: Mapping[str, Any]) -> str:

@@ -137,7 +137,7 @@ def _within(question: Question, number: float) -> float:
     low = -math.inf if question.minimum is None else question.minimum
     high = math.inf if question.maximum is None else question.maximum
     if not low <= number <= high:
-        raise ImpossibleValue(f"{number:g} is outside {low:g} to {high:g}", "outside")
+        raise ImpossibleValue(f"{number:.10g} is outside {low:.10g} to {high:.10g}", "outside")
     return number
 
 

@@ -414,6 +414,7 @@ def test_mixed_dates_are_listed(tmp_path):
         (("--label", "persona", "--type", "age"), '--type: "age" has no kind: write COLUMN=number, date, category, text or ignore'),
         (("--label", "persona", "--id-column", "nothing"), 'there is no column "nothing", which --id-column names'),
         (("--label-probabilities", "age"), "--label-probabilities: names one persona"),
+        (("--label-probabilities", "age,age"), '--label-probabilities: names "age" twice: name each column once'),
     ],
 )
 def test_options_that_name_nothing_are_refused(contacts, tmp_path, words, message):

@@ -54,7 +54,14 @@ def option_problems(header: Sequence[str], options: ReadOptions, questions: Sequ
     for name, kind in options.kinds.items():
         if kind not in KINDS:
             yield f'--type: "{kind}" for {name} is not one of {", ".join(KINDS)}'
-    if len(options.probabilities) == 1:
-        yield "--label-probabilities: names one persona: name the columns of two or more"
+    yield from probability_problems(options.probabilities)
     if not any(options.is_question(name) for name in header):
         yield f"--{'columns' if options.columns is not None else 'without'}: names no question: name the columns that hold answers"
+
+
+def probability_problems(names: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with the columns that `--label-probabilities` names."""
+    if len(names) == 1:
+        yield "--label-probabilities: names one persona: name the columns of two or more"
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f'--label-probabilities: names "{name}" twice: name each column once'

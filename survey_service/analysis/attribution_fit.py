@@ -15,7 +15,7 @@ from question_bank.datasets.attribute_kinds import Kind, infer_kind, is_id
 from question_bank.datasets.dataset import Labels
 from question_bank.datasets.duplicate_rows import TODO, find_duplicate_rows
 from question_bank.datasets.infer import read_labels
-from question_bank.datasets.read_options import ReadOptions
+from question_bank.datasets.read_options import ReadOptions, probability_problems
 from question_bank.definitions import Bank
 from question_bank.exports.not_questions import identifies
 from question_bank.exports.table_files import AnswersInvalid, Cells, with_decimal_points
@@ -118,8 +118,7 @@ def read_respondents(path: Path, options: Options) -> Respondents:
     file.require([*options.allow], "--allow names")
     file.require([*wanted.kinds], "--type names")
     unknown = [f'--type: "{kind}" for {name} is not one of {", ".join(KINDS)}' for name, kind in wanted.kinds.items() if kind not in KINDS]
-    if len(wanted.probabilities) == 1:
-        unknown.append("--label-probabilities: names one persona: name the columns of two or more")
+    unknown += probability_problems(wanted.probabilities)
     if unknown:
         raise AnswersInvalid(unknown)
     if options.id_column is not None:

@@ -47,8 +47,8 @@ def _lines(report: Mapping[str, Any], bank: Bank) -> Iterator[str]:
         for barometer in report["barometers"]:
             yield from _figures(f"{barometer['id']} ({barometer['kind']})", barometer["figures"], "")
             for trend in barometer["trends"]:
-                span = f"{trend['change']:+.3g} ({trend['low']:+.3g} to {trend['high']:+.3g})"
-                yield f"  {trend['persona']}: {span} since {trend['since']}"
+                change, low, high = (_amount(trend[name], "+") for name in ("change", "low", "high"))
+                yield f"  {trend['persona']}: {change} ({low} to {high}) since {trend['since']}"
         for channel in report["channel_affinity"]:
             yield from _figures(f"answers by {channel['channel']}", channel["figures"], "%")
             if channel["reachable"] is not None:
@@ -95,8 +95,17 @@ def _figures(name: str, figures: Sequence[Mapping[str, Any]], unit: str) -> Iter
 def _words(figure: Mapping[str, Any], unit: str) -> str:
     if figure["state"] == "too_few":
         return TOO_FEW
-    value, low, high = (f"{100 * figure[name]:.0f}" if unit else f"{figure[name]:.3g}" for name in ("value", "low", "high"))
+    value, low, high = (f"{100 * figure[name]:.0f}" if unit else _amount(figure[name]) for name in ("value", "low", "high"))
     return f"{value}{unit} ({low} to {high}){'?' if figure['state'] == 'uncertain' else ''}"
+
+
+def _amount(value: float, sign: str = "") -> str:
+    """Return a number with three significant digits, not as a power of ten.
+
+    >>> _amount(22712.3), _amount(0.0123), _amount(5.0, "+")
+    ('22,700', '0.0123', '+5')
+    """
+    return format(float(f"{value:.3g}"), f"{sign},.15g")
 
 
 def _line(name: str, cells: Sequence[str]) -> str:

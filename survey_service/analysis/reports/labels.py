@@ -2,8 +2,8 @@
 
 from adaptive.evaluation.persona_profiles import Outcome, Trait
 from question_bank.definitions import Bank, in_language, unit_in
+from survey_service.analysis.reports.language import amount, mark
 from survey_service.analysis.reports.language import gettext as _
-from survey_service.analysis.reports.language import mark, number
 
 END_TEXTS = {
     "confidence": mark("sure enough of the persona"),
@@ -52,7 +52,7 @@ def outcome_text(bank: Bank, q: int, outcome: Outcome) -> str:
 def _interval(unit: str | None, low: float, high: float) -> str:
     unit = f" {unit}" if unit else ""
     if low == float("-inf"):
-        return _("up to {high}{unit}", high=number(high, ".3g"), unit=unit)
+        return _("up to {high}{unit}", high=amount(high), unit=unit)
     if high == float("inf"):
-        return _("over {low}{unit}", low=number(low, ".3g"), unit=unit)
-    return _("{low} to {high}{unit}", low=number(low, ".3g"), high=number(high, ".3g"), unit=unit)
+        return _("over {low}{unit}", low=amount(low), unit=unit)
+    return _("{low} to {high}{unit}", low=amount(low), high=amount(high), unit=unit)

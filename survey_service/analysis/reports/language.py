@@ -57,6 +57,15 @@ def number(value: float, written: str = ",.0f") -> str:
     return format(value, written).translate(_separators(active()))
 
 
+def amount(value: float) -> str:
+    """Return a number with three significant digits, not as a power of ten.
+
+    >>> amount(22712.3), amount(0.0123), amount(-5.0)
+    ('22,700', '0.0123', '-5')
+    """
+    return number(float(f"{value:.3g}"), ",.15g")
+
+
 def percent(share: float) -> str:
     """Return a share in whole per cent.
 

@@ -9,8 +9,8 @@ from adaptive.estimation.words import terms_of
 from question_bank.definitions import Bank, in_language
 from survey_service.analysis.reports import charts
 from survey_service.analysis.reports.charts import Interval
+from survey_service.analysis.reports.language import amount, mark, number, override
 from survey_service.analysis.reports.language import gettext as _
-from survey_service.analysis.reports.language import mark, number, override
 from survey_service.analysis.reports.page import Quote, Report, Section, Table, write
 
 RATES = {
@@ -260,15 +260,15 @@ def _words(figure: Mapping[str, Any], unit: str) -> str:
 
 
 def _interval(figure: Mapping[str, Any], unit: str) -> str:
-    return "" if figure["low"] is None else _range(figure, _format(unit))
+    return (
+        ""
+        if figure["low"] is None
+        else _("{low} to {high}{unit}", low=_number(figure["low"], unit), high=_number(figure["high"], unit), unit="")
+    )
 
 
 def _number(value: float, unit: str) -> str:
-    return number(value, _format(unit))
-
-
-def _format(unit: str) -> str:
-    return ".0%" if unit else ".3g"
+    return number(value, ".0%") if unit else amount(value)
 
 
 def _range(figure: Mapping[str, Any], written: str) -> str:

@@ -23,6 +23,7 @@ from question_bank.datasets.fit import (
     unreached_confidence,
 )
 from question_bank.datasets.infer import read_dataset
+from question_bank.datasets.read_options import ReadOptions
 from question_bank.exports.table_files import AnswersInvalid
 from question_bank.files.load import check_bank, read_bank
 from question_bank.files.write import write_bank
@@ -112,6 +113,13 @@ def test_options_that_do_not_fit_the_file_are_refused(wanted, label, words):
     with pytest.raises(AnswersInvalid) as error:
         read_dataset("q,r,who\n1,2,a\n0,2,b\n", "a.csv", wanted, label)
     assert words in str(error.value)
+
+
+def test_a_column_of_probabilities_that_is_named_twice_is_refused():
+    """Its shares would be counted twice."""
+    with pytest.raises(AnswersInvalid) as error:
+        read_dataset("q,a,b\n1,0.5,0.5\n0,1,0\n", "a.csv", ReadOptions(probabilities=("a", "a", "b")))
+    assert str(error.value) == '--label-probabilities: names "a" twice: name each column once'
 
 
 def test_more_personas_than_different_respondents_are_refused():

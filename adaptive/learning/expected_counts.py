@@ -231,7 +231,10 @@ class Prepared:
 
     def count(self, model: Model, included: Bools) -> "Counts":
         """Return the expected counts under `model` of the respondents of an (N,) mask."""
-        expected = self.expect(model)
+        return self.count_expected(self.expect(model), included)
+
+    def count_expected(self, expected: "Expectation", included: Bools) -> "Counts":
+        """Return the expected counts of the respondents of an (N,) mask after an E step."""
         return Counts(
             self.columns, self.values.T @ (expected.membership * included[:, None]), float(expected.log_likelihood[included].sum())
         )

@@ -108,12 +108,12 @@ def update_model(published: Model, chunks: Chunks, rng: np.random.Generator, wat
     respondents = 0
     for prepared, fold_of in _passed(published, chunks, key):
         respondents += len(fold_of)
-        before = prepared.expect(published)
+        before, everybody = prepared.expect(published), np.ones(len(fold_of), dtype=bool)
         for strength in STRENGTHS:
             own = [run for run in runs if run.strength == strength]
             scores[strength] += _score_sums(prepared, fold_of, own[1:], before.score)
-            counts[strength] += prepared.count(own[0].model, np.ones(len(fold_of), dtype=bool))
             after = prepared.expect(own[0].model)
+            counts[strength] += prepared.count_expected(after, everybody)
             others[strength] += int(np.count_nonzero(_likeliest(published, before) != _likeliest(published, after)))
     if not respondents:
         raise ValueError("there are no respondents")

@@ -19,10 +19,10 @@ FEW_REACH = 0.2
 """Below this share of respondents who can reach the confidence at which the survey stops, `discern fit` warns."""
 
 PLACES = 4
+"""Decimal places of a probability in the file: those of the floor under every probability."""
 
 ENOUGH_FOR_A_TABLE = 20
 """Answers per persona from which a question gets a table of its own."""
-"""Decimal places of a probability in the file: those of the floor under every probability."""
 
 
 def answers_of(dataset: Dataset) -> Answers:
@@ -154,12 +154,13 @@ def fit_notes(dataset: Dataset, fit: Fit) -> Mapping[str, str]:
     codes = dataset.codes
     people = len(codes)
     found = fit.dependences
-    choice = forest_choice(fit)
-    trees = [f"Dependences were {choice}." if choice else "No dependence between questions held on held-out respondents."]
+    trees = []
     if found.parents:
-        trees.insert(
-            0, f"Questions with a parent: {len(found.parents)}; their tables shrunk by {found.strength:g} answers (cross-validated)."
-        )
+        trees.append(f"Questions with a parent: {len(found.parents)}; their tables shrunk by {found.strength:g} answers (cross-validated).")
+    if choice := forest_choice(fit):
+        trees.append(f"Dependences were {choice}.")
+    if not trees:
+        trees.append("No dependence between questions held on held-out respondents.")
     chosen = "".join(f"\n{line[0].upper()}{line[1:]}." for line in (question_weights_choice(fit), all_answers_summary(fit)) if line)
     lines = "1 line without answers or label was" if dataset.dropped == 1 else f"{dataset.dropped} lines without answers or label were"
     dropped = f" {lines} left out." if dataset.dropped else ""

@@ -160,5 +160,6 @@ def test_soft_labels_have_to_add_up_to_one():
 
     errors = problems({"A": ["0.25", "x", "80"], "B": ["0.7", "1", "20"], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
     assert errors[0] == "a.csv:2: the probabilities of A, B add up to 0.95, not 1: correct them"
-    assert errors[1].startswith('a.csv:3: column "A": "x" is not a probability from 0 to 1: write 0.8 for 80%')
-    assert 'column "B": "20" is not a probability from 0 to 1: write 0.8 for 80%' in errors[3]
+    todo = "write 0.8 for 80%, and leave all of them empty for a respondent whose persona is not known"
+    assert errors[1] == f'a.csv:3: column "A": "x" is not a probability from 0 to 1: {todo}'
+    assert errors[3] == f'a.csv:4: column "B": "20" is not a probability from 0 to 1: {todo}'

@@ -243,6 +243,18 @@ def test_the_notes_give_the_support_of_the_tables():
     )
 
 
+@pytest.mark.parametrize("label", [None, "Who?"])
+def test_the_notes_do_not_deny_the_dependences_that_they_count(label):
+    """With labels they say why the dependences were kept; without labels nothing had a say in it."""
+    sheet = read_dataset(planted(), "a.csv", None if label else [f"Q.{n}" for n in range(9)], label)
+
+    note = fit_notes(sheet, fit_dataset(sheet, None if label else 2, 1))[""]
+
+    assert "Questions with a parent: 1;" in note
+    assert "No dependence" not in note
+    assert ("Dependences were kept" in note) == bool(label)
+
+
 def test_what_the_weights_gained_and_what_all_questions_reach_is_written():
     """The bank has the correlation and the weights of the fit, its comments say what was chosen, and few who get sure are warned of."""
     sheet = read_dataset(planted(), "a.csv", label="Who?")
